@@ -60,12 +60,18 @@ func listen(t *testing.T, h *Host, network, addr string) net.PacketConn {
 func reaches(from, to net.PacketConn, dst net.Addr, limit time.Duration) bool {
 	buf := make([]byte, 2048)
 	end := time.Now().Add(limit)
-	for n := 0; time.Now().Before(end); n++ {
-		text := fmt.Sprintf("hello %d", n)
+	text := fmt.Sprintf("hello %d", end.UnixNano()) // not an earlier call's
+	for time.Now().Before(end) {
 		_, _ = from.WriteTo([]byte(text), dst)
 		_ = to.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
-		if m, _, err := to.ReadFrom(buf); err == nil && strings.HasPrefix(string(buf[:m]), "hello") {
-			return true
+		for {
+			m, _, err := to.ReadFrom(buf)
+			if err != nil {
+				break
+			}
+			if string(buf[:m]) == text {
+				return true
+			}
 		}
 	}
 	return false
@@ -211,4 +217,9 @@ func TestCloseLeavesNothing(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
+}
+
+// hostAddr is a UDP address at a link.
+func hostAddr(l *Link, port uint16) net.Addr {
+	return net.UDPAddrFromAddrPort(netip.AddrPortFrom(l.Addr(), port))
 }

@@ -105,6 +105,38 @@ func TestDiesWithItsParent(t *testing.T) {
 	gone(t, inner)
 }
 
+func TestRefusalIsExplained(t *testing.T) {
+	setpriv, err := exec.LookPath("setpriv")
+	if err != nil {
+		t.Skip("setpriv (util-linux) is not installed: it takes the right to make namespaces away")
+	}
+	inner, out := outer(t, "code")
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), setpriv, "--bounding-set=-all", "/bin/sh", "-c",
+		"unshare -U true 2>/dev/null && exit 77; exec "+self)
+	cmd.Env, cmd.Stdout, cmd.Stderr = inner.Env, out, out
+	// A user namespace whose limit is 0 refuses every further one.
+	limit := "/proc/sys/user/max_user_namespaces"
+	old, err := os.ReadFile(limit)
+	if err == nil {
+		err = os.WriteFile(limit, []byte("0"), 0)
+	}
+	if err != nil {
+		t.Skip("cannot lower the limit of user namespaces: ", err)
+	}
+	defer os.WriteFile(limit, old, 0)
+	_ = cmd.Run()
+	if got := cmd.ProcessState.ExitCode(); got != 99 {
+		t.Errorf("exit code %d, want 99", got)
+	}
+	if s := out.String(); !strings.Contains(s, "no network laboratory") || strings.Count(s, "\n") != 1 {
+		t.Errorf("not a reason in one sentence: %q", s)
+	}
+}
+
 func TestStaleMarkIsNoLaboratory(t *testing.T) {
 	t.Setenv(envOutside, currentNet())
 	if err := Available(); err == nil {

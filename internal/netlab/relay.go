@@ -57,8 +57,14 @@ func (r *relay) close() error {
 	return err
 }
 
-// carrier sets whether the host's device sees a cable.
+// carrier sets whether there is a cable: at once for frames, and within a second
+// in what the host's device reports.
 func (r *relay) carrier(on bool) error {
+	for _, p := range r.pipes {
+		p.mu.Lock()
+		p.cut = !on
+		p.mu.Unlock()
+	}
 	raw, err := r.taps[0].SyscallConn()
 	if err != nil {
 		return err
@@ -113,6 +119,7 @@ type pipe struct {
 
 	mu     sync.Mutex
 	shaper *shaper
+	cut    bool // unplugged: frames are lost and not counted
 	held   dueHeap
 	sent   uint64
 	spare  [][]byte // frames to use again
@@ -145,21 +152,31 @@ func (p *pipe) read(from *os.File) {
 			time.Sleep(time.Millisecond) // the interface is down
 			continue
 		}
-		p.mu.Lock()
-		out = p.shaper.admit(time.Since(p.start), append(p.frame(), buf[:n]...), out[:0])
-		for _, d := range out {
-			if len(p.held) >= maxHeld {
-				p.shaper.n.Overflow++
-				continue
-			}
-			heap.Push(&p.held, d)
-		}
-		p.mu.Unlock()
+		out = p.hold(buf[:n], out[:0])
 		select {
 		case p.wake <- struct{}{}:
 		default:
 		}
 	}
+}
+
+// hold shapes a frame and keeps its copies until they are due. It returns out
+// for its memory.
+func (p *pipe) hold(frame []byte, out []due) []due {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.cut {
+		return out
+	}
+	out = p.shaper.admit(time.Since(p.start), append(p.frame(), frame...), out)
+	for _, d := range out {
+		if len(p.held) >= maxHeld {
+			p.shaper.n.Overflow++
+			continue
+		}
+		heap.Push(&p.held, d)
+	}
+	return out
 }
 
 // frame returns an empty frame, used before when there is one.
