@@ -14,6 +14,8 @@ func steady() []Params {
 		{Type: Opus, Channels: 2, Frames: 120, Bitrate: 128000},
 		{Type: Opus, Channels: 2, Frames: 960, Bitrate: 128000},
 		{Type: Opus, Channels: 1, Frames: 480, Bitrate: 64000},
+		{Type: FLAC, Channels: 2, Frames: 240, Bits: 16},
+		{Type: FLAC, Channels: 2, Frames: 960, Bits: 24},
 	}
 }
 

@@ -113,6 +113,8 @@ func NewEncoder(p Params) (Encoder, error) {
 		return newPCMEncoder(p)
 	case Opus:
 		return newOpusEncoder(p)
+	case FLAC:
+		return newFLACEncoder(p)
 	}
 	return nil, fmt.Errorf("cannot encode %v: choose pcm16, pcm24, opus or flac", p.Type)
 }
@@ -127,6 +129,8 @@ func NewDecoder(p Params) (Decoder, error) {
 		return &pcmDecoder{shape: p.shape(), bytes: p.sampleBytes()}, nil
 	case Opus, OpusStereo, OpusMono:
 		return newOpusDecoder(p)
+	case FLAC:
+		return newFLACDecoder(p), nil
 	}
 	return nil, fmt.Errorf("cannot decode %v: this build plays pcm16, pcm24, opus and flac; ask the sender for one of them", p.Type)
 }

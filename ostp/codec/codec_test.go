@@ -207,6 +207,9 @@ func TestParamsThatCannotWork(t *testing.T) {
 		{Params{Type: Opus, Channels: 3, Frames: 960}, "use pcm16, pcm24 or flac"},
 		{Params{Type: Opus, Channels: 2, Frames: 48}, "2.5, 5, 10 or 20 ms"},
 		{Params{Type: Opus, Channels: 2, Frames: 960, Bitrate: 500000}, "32000 to 320000"},
+		{Params{Type: FLAC, Channels: 2, Frames: 15}, "longer packet time"},
+		{Params{Type: FLAC, Channels: 2, Frames: 48, Bits: 20}, "16 or 24"},
+		{Params{Type: FLAC, Channels: 8, Frames: 960}, "shorter packet time"},
 		{Params{Type: 98, Channels: 2, Frames: 960}, "choose pcm16"},
 	} {
 		if _, err := NewEncoder(c.p); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -69,3 +69,30 @@ func FuzzOpus(f *testing.F) {
 		fuzzDecoder(t, Params{Type: Opus, Channels: int(channels%2) + 1}, payload)
 	})
 }
+
+// FuzzFLAC mends the check sums, so that damage reaches the subframes.
+func FuzzFLAC(f *testing.F) {
+	for _, bits := range []int{16, 24} {
+		for _, channels := range []int{1, 2, 3} {
+			for _, frames := range []int{48, 240, 960} {
+				seed(f, Params{Type: FLAC, Channels: channels, Frames: frames, Bits: bits}, 12)
+			}
+		}
+	}
+	crc := newFLACCRC()
+	f.Fuzz(func(t *testing.T, channels uint8, payload []byte) {
+		p := Params{Type: FLAC, Channels: int(channels%MaxChannels) + 1}
+		fuzzDecoder(t, p, payload)
+		if len(payload) < 9 {
+			return
+		}
+		fixed := append([]byte(nil), payload...)
+		for at := 5; at <= 8; at++ {
+			copy(fixed, payload)
+			fixed[at] = crc.sum8(fixed[:at])
+			sum := crc.sum16(fixed[:len(fixed)-2])
+			fixed[len(fixed)-2], fixed[len(fixed)-1] = byte(sum>>8), byte(sum)
+			fuzzDecoder(t, p, fixed)
+		}
+	})
+}

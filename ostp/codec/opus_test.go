@@ -6,7 +6,7 @@ import (
 )
 
 func TestOpusQualityAndLookahead(t *testing.T) {
-	pcm := music(2*Rate, 2, 4)
+	pcm := music(Rate, 2, 4)
 	for _, c := range []struct {
 		frames, bitrate int
 		snr             float64 // at least, in dB
@@ -24,7 +24,7 @@ func TestOpusQualityAndLookahead(t *testing.T) {
 				snr, best = s, l
 			}
 		}
-		rate := bytes * 8 / 2
+		rate := bytes * 8
 		t.Logf("%d frames at %d: %.1f dB, %d bit/s, lag %d", c.frames, c.bitrate, snr, rate, best)
 		if best != lag {
 			t.Errorf("%d frames at %d: the output lags %d frames, Lookahead says %d", c.frames, c.bitrate, best, lag)
