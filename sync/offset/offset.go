@@ -4,9 +4,9 @@
 // An exchange whose messages waited in queues is off by at most half of what it
 // waited. So each sample counts by the inverse of its own variance: the noise of
 // the stamps, half the excess of its round trip over the least one seen, and
-// what the two crystals may have wandered since. A straight line fitted to the
-// samples with these weights (weighted least squares with a prior on the slope)
-// gives offset, drift and their covariance. Old samples are thinned so that of
+// what the two crystals may have wandered since. A parabola fitted to the samples
+// with these weights (weighted least squares with priors on slope and bend) gives
+// offset, drift and their covariance: its tangent at the last sample. Old samples are thinned so that of
 // two neighbours the quicker one stays: minutes of history in a fixed ring.
 //
 // When no sample comes the line goes on (holdover) and the bound grows. Samples
@@ -36,15 +36,18 @@ type Exchange struct {
 
 // What the filter assumes of clocks and stamps.
 const (
-	capacity     = 512
+	capacity     = 1024
 	maxAge       = 600 * time.Second
 	stampNoise   = 2e-6   // seconds; of a kernel stamp
 	driftPrior   = 60e-6  // standard deviation before anything is known
-	driftWander  = 3e-9   // random walk of the drift, per √s
+	bendPrior    = 1.5e-8 // per second; of the drift's change with temperature
+	driftWander  = 3e-8   // random walk of the drift, per √s
 	rejectSigmas = 6      // beyond this a sample contradicts the line
 	rejectFloor  = 500e-6 // seconds; no smaller contradiction counts
 	rejectRun    = 4      // contradictions in a row that start the filter anew
-	minOrder     = 3      // which least round trip tells how well the least is known
+	joinBurst    = 8      // exchanges in quick succession at first
+	noisy        = 20 * time.Microsecond
+	minOrder     = 3 // which least round trip tells how well the least is known
 )
 
 // Filter turns exchanges into an [Estimate]. The zero value is ready.
@@ -172,45 +175,42 @@ func (f *Filter) leastTrip() (least, gap float64) {
 	return f.trips[0], f.trips[len(f.trips)-1] - f.trips[0]
 }
 
-// fit solves the weighted least squares line through the samples, with time
-// counted from the last one.
+// fit solves the weighted least squares curve through the samples, with time
+// counted from the last one. The curve bends, since crystals do; the estimate is
+// its tangent at the last sample.
 func (f *Filter) fit() {
 	n := len(f.samples)
 	now := f.samples[n-1].at
 	least, gap := f.leastTrip()
 	prior := f.estimate.Drift
-	var w0, w1, w2, z0, z1 float64
+	var m normal
 	for _, s := range f.samples {
-		w := s.weight(now, least, gap)
 		x := s.at - now
-		y := s.offset - prior*x
-		w0 += w
-		w1 += w * x
-		w2 += w * x * x
-		z0 += w * y
-		z1 += w * x * y
+		m.add(s.weight(now, least, gap), x, s.offset-prior*x)
 	}
-	w2 += 1 / (driftPrior * driftPrior)
-	det := w0*w2 - w1*w1
-	offset, drift := (w2*z0-w1*z1)/det, (w0*z1-w1*z0)/det+prior
-	scale := f.misfit(now, least, gap, offset, drift)
-	at := f.origin + timebase.Local(now*1e9)
+	m.xx[1][1] += 1 / (driftPrior * driftPrior)
+	m.xx[2][2] += 1 / (bendPrior * bendPrior)
+	inverse := m.invert()
+	c := inverse.times(m.xy)
+	c[1] += prior
+	scale := f.misfit(now, least, gap, c)
 	f.estimate = Estimate{
-		At: at, House: timebase.House(int64(at) + f.base + int64(math.Round(offset*1e9))), Drift: drift,
-		Samples: n, RoundTrip: time.Duration(least * 1e9),
-		varOffset: scale * w2 / det, varDrift: scale * w0 / det, covariance: -scale * w1 / det,
+		At: f.origin + timebase.Local(now*1e9), Drift: c[1], Samples: n, RoundTrip: time.Duration(least * 1e9),
+		varOffset: scale * inverse[0][0], varDrift: scale * inverse[1][1], covariance: scale * inverse[0][1],
 	}
+	f.estimate.House = timebase.House(int64(f.estimate.At) + f.base + int64(math.Round(c[0]*1e9)))
 }
 
 // misfit is by how much the residuals exceed what the weights promise, as a
 // factor on the variance; never below 1.
-func (f *Filter) misfit(now, least, gap, offset, drift float64) float64 {
+func (f *Filter) misfit(now, least, gap float64, curve vector) float64 {
 	if len(f.samples) < 4 {
 		return 4
 	}
 	sum := 0.0
 	for _, s := range f.samples {
-		r := s.offset - offset - drift*(s.at-now)
+		x := s.at - now
+		r := s.offset - curve[0] - curve[1]*x - curve[2]*x*x/2
 		sum += s.weight(now, least, gap) * r * r
 	}
 	return max(1, sum/float64(len(f.samples)-2))
@@ -234,6 +234,19 @@ func (e Estimate) HouseAt(l timebase.Local) timebase.House {
 func (e Estimate) LocalAt(h timebase.House) timebase.Local {
 	since := float64(h - e.House)
 	return e.At + timebase.Local(h-e.House) - timebase.Local(math.Round(since*e.Drift/(1+e.Drift)))
+}
+
+// Interval returns how long to wait before the next exchange: little at first, so
+// that a speaker that joins knows the time at once; then more often on a network
+// whose delays vary than on a quiet one.
+func (e Estimate) Interval() time.Duration {
+	switch {
+	case e.Samples < joinBurst:
+		return 12 * time.Millisecond
+	case e.Sigma(e.At) > noisy:
+		return 50 * time.Millisecond
+	}
+	return 125 * time.Millisecond
 }
 
 // Sigma returns the standard deviation of HouseAt(l), not counting asymmetry.

@@ -137,6 +137,7 @@ func (t *Timeline) PPM() float64 {
 // Presented is the proof of synchrony: media frame Media was at the DAC at House,
 // where it belonged at House − Late. Wrong by at most Bound.
 type Presented struct {
+	Frame timebase.Card
 	Media float64
 	House timebase.House
 	Local timebase.Local
@@ -159,7 +160,7 @@ func (t *Timeline) Presented(at timebase.Local) (p Presented, ok bool) {
 		media := b.Track.At(int(n - b.From)).Pos
 		local := t.Card.LocalAt(n)
 		return Presented{
-			Media: media, House: t.clock.HouseAt(local), Local: local,
+			Frame: n, Media: media, House: t.clock.HouseAt(local), Local: local,
 			Late:  time.Duration((t.Target(n) - media) / timebase.Rate * 1e9),
 			Bound: t.clock.Bound(local) + t.Card.Bound(),
 		}, true
