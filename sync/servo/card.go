@@ -106,6 +106,17 @@ func (c *Card) Restart() {
 	c.width = fineWindow.Seconds() / spans
 }
 
+// Nominal returns the card's nominal rate in frames per second.
+func (c *Card) Nominal() int { return int(c.nominal) }
+
+// SetNominal changes the nominal rate: the card was opened again at another one.
+// Its crystal is the same.
+func (c *Card) SetNominal(rate int) {
+	c.rate *= float64(rate) / c.nominal
+	c.nominal = float64(rate)
+	c.Restart()
+}
+
 // Ready reports whether there is a position at all.
 func (c *Card) Ready() bool { return c.readings > 0 }
 
