@@ -165,21 +165,14 @@ func (s *standing) contradicts(srv *dns.SRV) bool {
 // conflict handles a name that another host has, RFC 6762 section 9: an announced
 // name is probed again, a probed one is changed.
 func (e *engine) conflict(now time.Time, a *announcement, l *link, s *standing) {
+	if s.stage == probing && s.count == 0 {
+		return // not asked yet: the answer was for others, or for the name before
+	}
 	e.stats.Conflicts++
-	if now.Sub(a.window) > conflictWindow {
-		a.window, a.conflicts = now, 0
-	}
-	a.conflicts++
-	wait := time.Duration(0)
-	if a.conflicts >= conflictLimit {
-		wait = conflictPenalty
-	}
+	wait := a.penalty(now)
 	if s.stage != probing {
 		s.stage, s.count, s.next = probing, 0, now.Add(wait)
 		return
-	}
-	if s.count == 0 {
-		return // not asked yet: the answer was for others, or for the name before
 	}
 	a.number++
 	was := a.instance
@@ -192,6 +185,18 @@ func (e *engine) conflict(now time.Time, a *announcement, l *link, s *standing) 
 			s.next = s.next.Add(wait)
 		}
 	}
+}
+
+// penalty counts a conflict and returns how long to wait before probing again:
+// something is wrong when there are many, section 8.1.
+func (a *announcement) penalty(now time.Time) time.Duration {
+	if now.Sub(a.window) > conflictWindow {
+		a.window, a.conflicts = now, 0
+	}
+	if a.conflicts++; a.conflicts >= conflictLimit {
+		return conflictPenalty
+	}
+	return 0
 }
 
 // checkProbe settles simultaneous probes, section 8.2: whose records are later in
