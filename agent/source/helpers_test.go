@@ -60,7 +60,7 @@ func wavBytes(pcm []float32, channels, rate, bits int, tag uint16) []byte {
 		f = append(le.AppendUint16(f, 22), make([]byte, 22)...)
 		le.PutUint16(f[24:], sub)
 	}
-	out := append([]byte("RIFF\x00\x00\x00\x00WAVE"), "LIST\x05\x00\x00\x00abcde\x00fmt "...)
+	out := append([]byte("RIFF\x00\x00\x00\x00WAVE"), "fmt "...)
 	out = le.AppendUint32(out, uint32(len(f)))
 	out = append(append(out, f...), "data"...)
 	out = le.AppendUint32(out, uint32(data.Len()))

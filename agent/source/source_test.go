@@ -26,7 +26,11 @@ func TestWAVFormats(t *testing.T) {
 	} {
 		name := fmt.Sprintf("%d-%d-%d.bin", c.bits, c.channels, c.tag)
 		want := sine(0, 5000, c.channels, 997, Rate, 0.9)
-		got := readInputs(t, writeFile(t, dir, name, wavBytes(want, c.channels, Rate, c.bits, c.tag)))
+		data := string(wavBytes(want, c.channels, Rate, c.bits, c.tag))
+		if c.bits == 24 { // an odd chunk is padded
+			data = data[:12] + "LIST\x05\x00\x00\x00abcde\x00" + data[12:]
+		}
+		got := readInputs(t, writeFile(t, dir, name, []byte(data)))
 		if len(got) != len(want) {
 			t.Errorf("%s: %d samples, want %d", name, len(got), len(want))
 			continue

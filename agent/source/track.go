@@ -52,7 +52,7 @@ func sniff(b []byte) kind {
 		return kindWAV
 	case at(0, "fLaC"):
 		return kindFLAC
-	case at(0, "OggS") && at(28, "\x01vorbis"):
+	case at(0, "OggS") && at(28, "\x01vorbis") && len(b) > 39:
 		return kindVorbis
 	case at(0, "OggS") && at(28, "OpusHead"):
 		return kindOpus
@@ -97,7 +97,6 @@ func openTrack(path string, raw *rawFormat) (t *track, err error) {
 		return nil, fmt.Errorf("%s has %d channels at %d Hz: Tutti plays 1 to 8 channels at 8000 to 384000 Hz", path, t.channels, t.rate)
 	}
 	t.file = file
-	t.tags = readTags(file)
 	t.tags.Duration = duration(t.frames, t.rate)
 	return t, nil
 }
@@ -116,12 +115,29 @@ func newTrack(file *os.File, head []byte, raw *rawFormat) (*track, error) {
 			k = kindMP3
 		}
 	}
+	t, err := newDecoder(file, k, start)
+	if errors.Is(err, errUnknown) && raw != nil {
+		return newRaw(file, *raw)
+	}
+	if err != nil {
+		return nil, err
+	}
+	t.tags = readTags(file, k, start)
+	return t, nil
+}
+
+func newDecoder(file *os.File, k kind, start int64) (*track, error) {
 	switch k {
 	case kindWAV:
 		return newWAV(file)
-	}
-	if raw != nil {
-		return newRaw(file, *raw)
+	case kindFLAC:
+		return newFLAC(file, start)
+	case kindMP3:
+		return newMP3(file, start)
+	case kindVorbis:
+		return newVorbis(file)
+	case kindOpus:
+		return newOpus(file)
 	}
 	return nil, errUnknown
 }
