@@ -46,10 +46,11 @@ func newRecorder(path string, rate int, instant func(timebase.Card) int64) (*rec
 
 // header is the RIFF header for the frames written so far.
 func (r *recorder) header() []byte {
-	data := r.frames * Channels * 3
+	const longest = math.MaxUint32 // of what RIFF can say; players read on
+	data := int64(r.frames) * Channels * 3
 	h := make([]byte, 0, wavHeader)
 	h = append(h, "RIFF"...)
-	h = binary.LittleEndian.AppendUint32(h, uint32(min(data+wavHeader-8, math.MaxUint32)))
+	h = binary.LittleEndian.AppendUint32(h, uint32(min(data+wavHeader-8, longest)))
 	h = append(h, "WAVEfmt "...)
 	h = binary.LittleEndian.AppendUint32(h, 16)
 	h = binary.LittleEndian.AppendUint16(h, 1) // integer PCM
@@ -59,7 +60,7 @@ func (r *recorder) header() []byte {
 	h = binary.LittleEndian.AppendUint16(h, Channels*3)
 	h = binary.LittleEndian.AppendUint16(h, 24)
 	h = append(h, "data"...)
-	return binary.LittleEndian.AppendUint32(h, uint32(min(data, math.MaxUint32)))
+	return binary.LittleEndian.AppendUint32(h, uint32(min(data, longest)))
 }
 
 func (r *recorder) write(pcm []float32) {
