@@ -73,9 +73,11 @@ type lan struct {
 	links []*netlab.Link
 }
 
-// newLan makes hosts 10.0.0.1 and on, without a default route.
+// newLan makes hosts 10.0.0.1 and on, without a default route. Each lan is a
+// laboratory of its own, so that tests run beside each other.
 func newLan(t *testing.T, hosts int) *lan {
 	t.Helper()
+	t.Parallel()
 	l := &lan{t: t, lab: netlab.ForTest(t)}
 	l.sw = l.newSwitch("lan")
 	for i := range hosts {
@@ -315,7 +317,6 @@ func TestLinkComesAndGoes(t *testing.T) {
 		"admin": {(*netlab.Link).Down, (*netlab.Link).Up}, "cable": {(*netlab.Link).Unplug, (*netlab.Link).Plug},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			l := newLan(t, 2)
 			announce(t, l.open(0, Config{Life: 2 * time.Second}), speaker("Kitchen"))
 			b := browse(t, l.open(1, Config{}), "_ostp._udp")
@@ -409,4 +410,47 @@ func TestNoLinkAtStartIsLoopback(t *testing.T) {
 	eventually(t, "moved to the link that came", b, func(es []Entry) bool {
 		return len(es) == 1 && es[0].Interface == "eth0" && es[0].Addrs[0].String() == "10.0.0.1:5004"
 	})
+}
+
+// BenchmarkTimeToFind measures from Browse to the first Added event, with an
+// announcer that has settled.
+func BenchmarkTimeToFind(b *testing.B) {
+	lab := netlab.ForTest(b)
+	sw, err := lab.NewSwitch("lan")
+	if err != nil {
+		b.Fatal(err)
+	}
+	var nodes [2]*Node
+	for i := range nodes {
+		h, err := lab.NewHost(fmt.Sprint("h", i))
+		if err == nil {
+			_, err = h.Connect(sw, netip.MustParsePrefix(fmt.Sprintf("10.0.0.%d/24", i+1)))
+		}
+		if err == nil {
+			err = h.Do(func() (err error) { nodes[i], err = Open(Config{}); return err })
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer nodes[i].Close()
+	}
+	if _, err := nodes[0].Announce(speaker("Kitchen")); err != nil {
+		b.Fatal(err)
+	}
+	var took []float64
+	for b.Loop() {
+		time.Sleep(2100 * time.Millisecond) // past the announcements, and the second between answers
+		start := time.Now()
+		browser, err := nodes[1].Browse("_ostp._udp")
+		if err != nil {
+			b.Fatal(err)
+		}
+		<-browser.Events()
+		took = append(took, float64(time.Since(start))/1e6)
+		browser.Close()
+	}
+	slices.Sort(took)
+	b.ReportMetric(took[len(took)/2], "ms-median")
+	b.ReportMetric(took[len(took)-1], "ms-max")
+	b.ReportMetric(0, "ns/op")
 }

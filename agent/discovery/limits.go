@@ -73,6 +73,10 @@ func newGate() *gate { return &gate{seed: maphash.MakeSeed()} }
 
 // pass tells whether a packet from src may be read.
 func (g *gate) pass(now time.Time, src netip.Addr) bool {
-	h := maphash.Comparable(g.seed, src.WithZone(""))
-	return g.buckets[h%256].take(now, packetRate)
+	return g.buckets[g.index(src)].take(now, packetRate)
+}
+
+// index returns a sender's bucket.
+func (g *gate) index(src netip.Addr) uint64 {
+	return maphash.Comparable(g.seed, src.WithZone("")) % uint64(len(g.buckets))
 }
