@@ -103,11 +103,19 @@ func (p *Player) SetAnchor(a servo.Anchor) { p.do(func(t *thread) { t.engine.Set
 
 // SetVolume sets volume (0 to 100) and mute.
 func (p *Player) SetVolume(volume int, muted bool) {
-	p.do(func(t *thread) { t.engine.SetVolume(volume, muted) })
+	p.do(func(t *thread) {
+		t.volume, t.muted = volume, muted
+		t.engine.SetVolume(volume, muted)
+	})
 }
 
 // SetTrim makes this speaker play later (above 0) or earlier.
-func (p *Player) SetTrim(trim time.Duration) { p.do(func(t *thread) { t.engine.SetTrim(trim) }) }
+func (p *Player) SetTrim(trim time.Duration) {
+	p.do(func(t *thread) {
+		t.trim = trim
+		t.engine.SetTrim(trim)
+	})
+}
 
 // SetChannelMap chooses which channels are played.
 func (p *Player) SetChannelMap(m playout.ChannelMap) {
@@ -145,7 +153,7 @@ func (p *Player) run() {
 	defer close(p.done)
 	runtime.LockOSThread() // never unlocked: the raised thread ends with the goroutine
 	t := newThread(p)
-	t.realTime = raise()
+	t.realTime = hostclock.RaiseThread()
 	for !p.closing.Load() {
 		if !t.ensureOpen() {
 			continue

@@ -22,6 +22,10 @@ type Status struct {
 	Fill     time.Duration // queued in the device
 	WakeLate time.Duration // how late the thread woke, at worst since the last snapshot
 
+	Volume int // as last set
+	Muted  bool
+	Trim   time.Duration
+
 	Playing   bool
 	PPM       float64 // resampling against the card's nominal rate
 	CardPPM   float64 // the card's crystal against this host's clock
@@ -44,6 +48,7 @@ func (t *thread) publish(now timebase.Local) {
 	s := &t.player.snapshot
 	*s = Status{
 		At: now, Output: t.format, Open: true, RealTime: t.realTime, Xruns: t.xruns, Opened: t.opened,
+		Volume: t.volume, Muted: t.muted, Trim: t.trim,
 		Playing: t.engine.Playing(), PPM: t.engine.Timeline.PPM(), Engine: t.engine.Stats(), WakeLate: t.wakeLate,
 	}
 	s.CardPPM, s.CardSigma = t.card.PPM()

@@ -4,8 +4,6 @@ import (
 	"math"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/tutti-audio/tutti/agent/output"
 	"github.com/tutti-audio/tutti/sync/playout"
 	"github.com/tutti-audio/tutti/sync/servo"
@@ -34,6 +32,9 @@ type thread struct {
 	engine   *playout.Engine
 	card     *servo.Card
 	realTime bool
+	volume   int
+	muted    bool
+	trim     time.Duration
 
 	device  Output
 	format  output.Format
@@ -52,7 +53,7 @@ type thread struct {
 
 func newThread(p *Player) *thread {
 	c := p.config
-	t := &thread{player: p, fill: idleFill, card: servo.NewCard(timebase.Rate, c.CardPPM, 0)}
+	t := &thread{player: p, fill: idleFill, volume: c.Volume, muted: c.Muted, trim: c.Trim, card: servo.NewCard(timebase.Rate, c.CardPPM, 0)}
 	t.engine = playout.New(t.card, c.Volume, c.Muted, c.Mapping)
 	t.engine.SetTrim(c.Trim)
 	return t
@@ -205,14 +206,4 @@ func (t *thread) sleep(began timebase.Local) {
 	until := began.Add(time.Duration(float64(wake) * (0.9 + 0.2*t.dither)))
 	t.player.config.Clock.SleepUntil(until)
 	t.wakeLate = max(t.wakeLate, t.player.config.Clock.Now().Sub(until))
-}
-
-// raise asks the kernel to run this thread before ordinary ones, and reports
-// whether it agreed. Only this thread: the runtime's others must not starve the
-// machine.
-func raise() bool {
-	const slack = 1 // ns; the default of 50 µs delays every wake-up
-	_ = unix.Prctl(unix.PR_SET_TIMERSLACK, slack, 0, 0, 0)
-	attr := &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 50}
-	return unix.SchedSetAttr(0, attr, 0) == nil
 }

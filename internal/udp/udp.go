@@ -45,7 +45,7 @@ type Conn struct {
 type Options struct {
 	Group     netip.Addr     // multicast group to join; invalid: none
 	Interface *net.Interface // to join on and send from; nil: as routed
-	Share     bool           // others on this host may bind the same port
+	Sent      bool           // stamp what is sent, for NextSent
 }
 
 // Listen opens a socket on local. With a group, the socket is bound to it, so that
@@ -76,7 +76,7 @@ func Listen(local netip.AddrPort, o Options, clock *hostclock.Clock) (*Conn, err
 
 // setup sets what must be set before bind.
 func setup(c syscall.RawConn, o Options) (err error) {
-	if !o.Share && !o.Group.IsValid() {
+	if !o.Group.IsValid() {
 		return nil
 	}
 	if e := c.Control(func(fd uintptr) {
@@ -92,8 +92,10 @@ func setup(c syscall.RawConn, o Options) (err error) {
 // prepare sets what can be set after bind. What a kernel lacks it does without.
 func (c *Conn) prepare(o Options, v6 bool) error {
 	_ = c.SetReadBuffer(receiveBuffer)
-	const stamps = unix.SOF_TIMESTAMPING_RX_SOFTWARE | unix.SOF_TIMESTAMPING_TX_SOFTWARE |
-		unix.SOF_TIMESTAMPING_SOFTWARE | unix.SOF_TIMESTAMPING_OPT_ID | unix.SOF_TIMESTAMPING_OPT_TSONLY
+	stamps := unix.SOF_TIMESTAMPING_RX_SOFTWARE | unix.SOF_TIMESTAMPING_SOFTWARE
+	if o.Sent {
+		stamps |= unix.SOF_TIMESTAMPING_TX_SOFTWARE | unix.SOF_TIMESTAMPING_OPT_ID | unix.SOF_TIMESTAMPING_OPT_TSONLY
+	}
 	if err := c.raw.Control(func(fd uintptr) {
 		_ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TIMESTAMPING, stamps)
 	}); err != nil {

@@ -1,0 +1,202 @@
+package lan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"github.com/tutti-audio/tutti/internal/hostclock"
+	"github.com/tutti-audio/tutti/internal/udp"
+	"github.com/tutti-audio/tutti/ostp"
+	"github.com/tutti-audio/tutti/ostp/codec"
+	"github.com/tutti-audio/tutti/ostp/control"
+	"github.com/tutti-audio/tutti/ostp/describe"
+	"github.com/tutti-audio/tutti/sync/offset"
+	"github.com/tutti-audio/tutti/sync/playout"
+	"github.com/tutti-audio/tutti/sync/servo"
+	"github.com/tutti-audio/tutti/sync/timebase"
+)
+
+// Sink is what a receiver feeds: the player. Push and SetClock are each called by
+// one goroutine at a time.
+type Sink interface {
+	Start(playout.Format) error
+	Push(p *ostp.Packet, arrived timebase.Local)
+	SetClock(offset.Estimate)
+	Stop()
+	// Report fills in what the speaker presents and how it is.
+	Report(r *control.Receiver, s *describe.Stream)
+}
+
+// ReceiverConfig is what a receiver is made of.
+type ReceiverConfig struct {
+	Source    string // host:port of the sender's HTTP
+	Interface string // to receive on; empty: the one that leads to the sender
+	ID, Name  string // of this speaker
+	SSRC      uint32 // of this speaker's reports
+	Tolerant  bool   // accept the CRCs of senders that read the draft differently
+	Clock     *hostclock.Clock
+	Sink      Sink
+	Log       *slog.Logger
+}
+
+// Reasons for which a receiver ends by itself.
+var (
+	ErrGoodbye = errors.New("the sender has ended the stream")
+	ErrChanged = errors.New("the sender has begun another stream")
+	ErrSilent  = errors.New("the sender has fallen silent")
+)
+
+// Receiver plays one stream until that ends or Close is called.
+type Receiver struct {
+	config ReceiverConfig
+	stream describe.Stream
+	server netip.AddrPort // the sender's clock port
+	stats  receiverStats
+
+	clock   *udp.Conn
+	group   *udp.Conn // nil where multicast cannot be joined
+	reports *udp.Conn // likewise
+	copy    *udp.Conn // for a copy of our own
+	pushing sync.Mutex
+	unwrap  ostp.Unwrapper
+
+	started    atomic.Bool // Sink.Start has been called
+	subscribed atomic.Bool
+	estimate   atomic.Pointer[offset.Estimate]
+	tags       atomic.Pointer[describe.Tags]
+
+	cancel context.CancelCauseFunc
+	ctx    context.Context
+	wait   sync.WaitGroup
+}
+
+// Join fetches the description and joins the stream.
+func Join(ctx context.Context, c ReceiverConfig) (*Receiver, error) {
+	stream, err := Fetch(ctx, c.Source)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := codec.NewDecoder(decoderFor(stream)); err != nil {
+		return nil, err
+	}
+	if from, err := netip.ParseAddrPort(c.Source); err == nil && stream.Origin.IsLinkLocalUnicast() {
+		stream.Origin = stream.Origin.WithZone(from.Addr().Zone())
+	}
+	r := &Receiver{config: c, stream: *stream}
+	r.tags.Store(&stream.Tags)
+	r.ctx, r.cancel = context.WithCancelCause(ctx)
+	if err := r.open(); err != nil {
+		r.Close()
+		return nil, err
+	}
+	r.wait.Go(r.exchange)
+	r.wait.Go(r.readClock)
+	for _, conn := range []*udp.Conn{r.group, r.copy} {
+		if conn != nil {
+			r.wait.Go(func() { r.readMedia(conn) })
+		}
+	}
+	if r.reports != nil {
+		r.wait.Go(func() { r.readReports(r.reports) })
+	}
+	r.wait.Go(r.watch)
+	context.AfterFunc(r.ctx, r.closeSockets)
+	return r, nil
+}
+
+// decoderFor says how the stream's payloads are read.
+func decoderFor(s *describe.Stream) codec.Params {
+	return codec.Params{Type: codec.PayloadType(s.Codec.Canonical()), Channels: s.Channels, Frames: s.Frames, Bits: s.Bits}
+}
+
+// open makes the sockets. Multicast may fail: then a copy is asked for.
+func (r *Receiver) open() error {
+	ifi, local, err := udp.InterfaceTo(r.stream.Origin)
+	if err != nil {
+		return err
+	}
+	if r.config.Interface != "" {
+		if ifi, local, err = udp.Multicast(r.config.Interface); err != nil {
+			return err
+		}
+	}
+	r.server = netip.AddrPortFrom(r.stream.Origin, r.stream.Clock)
+	if r.clock, err = udp.Listen(netip.AddrPortFrom(local, 0), udp.Options{Sent: true}, r.config.Clock); err != nil {
+		return fmt.Errorf("cannot open a socket for the time: %w", err)
+	}
+	if r.copy, err = udp.Listen(netip.AddrPortFrom(local, 0), udp.Options{}, r.config.Clock); err != nil {
+		return fmt.Errorf("cannot open a socket for media: %w", err)
+	}
+	options := udp.Options{Group: r.stream.Group, Interface: ifi}
+	if r.group, err = udp.Listen(netip.AddrPortFrom(local, r.stream.Port), options, r.config.Clock); err == nil {
+		r.reports, err = udp.Listen(netip.AddrPortFrom(local, r.stream.RTCP), options, r.config.Clock)
+	}
+	if err != nil {
+		r.config.Log.Warn("multicast cannot be joined", "error", err)
+	}
+	return nil
+}
+
+func (r *Receiver) closeSockets() {
+	for _, c := range []*udp.Conn{r.clock, r.group, r.reports, r.copy} {
+		if c != nil {
+			c.Close()
+		}
+	}
+}
+
+// Close leaves the stream and waits.
+func (r *Receiver) Close() error {
+	if r.clock != nil && r.ctx.Err() == nil {
+		if b, err := control.AppendGoodbye(nil, r.config.SSRC); err == nil {
+			_, _ = r.clock.WriteToUDPAddrPort(b, r.server)
+		}
+	}
+	r.cancel(context.Canceled)
+	r.closeSockets()
+	r.wait.Wait()
+	if r.started.Load() {
+		r.config.Sink.Stop()
+	}
+	return nil
+}
+
+// Done is closed when the receiver has ended.
+func (r *Receiver) Done() <-chan struct{} { return r.ctx.Done() }
+
+// Err says why it ended.
+func (r *Receiver) Err() error { return context.Cause(r.ctx) }
+
+// Stream returns the stream's description with the present tags.
+func (r *Receiver) Stream() describe.Stream {
+	s := r.stream
+	s.Tags = *r.tags.Load()
+	return s
+}
+
+// Clock returns the newest estimate of house time.
+func (r *Receiver) Clock() offset.Estimate {
+	if e := r.estimate.Load(); e != nil {
+		return *e
+	}
+	return offset.Estimate{}
+}
+
+// begin starts the player once the house's time is known well.
+func (r *Receiver) begin(e offset.Estimate, now timebase.Local) {
+	media := r.stream.MediaAt(e.HouseAt(now))
+	err := r.config.Sink.Start(playout.Format{
+		Codec: decoderFor(&r.stream), Latency: r.stream.Latency,
+		Anchor: servo.Anchor{House: r.stream.HouseAt(media), Media: media},
+	})
+	if err != nil {
+		r.cancel(err)
+		return
+	}
+	r.started.Store(true)
+}

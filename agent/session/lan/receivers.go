@@ -1,0 +1,156 @@
+package lan
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sort"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tutti-audio/tutti/ostp/control"
+)
+
+const (
+	maxReceivers = 256 // whose reports are kept
+	maxCopies    = 16  // speakers with a copy of their own
+)
+
+// receivers is what a sender knows of the speakers that listen.
+type receivers struct {
+	mu     sync.Mutex
+	known  map[uint32]*Listener
+	leases map[netip.AddrPort]lease
+	send   atomic.Pointer[[]netip.AddrPort] // read by the sending thread
+	failed rateLimited
+}
+
+// Listener is a speaker that reports.
+type Listener struct {
+	control.Receiver
+	From netip.AddrPort
+	Seen time.Time
+}
+
+type lease struct {
+	ssrc    uint32 // whose reports renew it
+	expires time.Time
+}
+
+func newReceivers() *receivers {
+	r := &receivers{known: map[uint32]*Listener{}, leases: map[netip.AddrPort]lease{}}
+	r.send.Store(&[]netip.AddrPort{})
+	return r
+}
+
+// report takes a speaker's report in.
+func (r *receivers) report(from netip.AddrPort, report control.Receiver, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, known := r.known[report.SSRC]; known || len(r.known) < maxReceivers {
+		r.known[report.SSRC] = &Listener{Receiver: report, From: from, Seen: now}
+	}
+	for to, l := range r.leases {
+		if l.ssrc == report.SSRC && to.Addr() == from.Addr() {
+			r.leases[to] = lease{ssrc: l.ssrc, expires: now.Add(leaseTime)}
+		}
+	}
+}
+
+// leave removes a speaker that said goodbye from its own address.
+func (r *receivers) leave(ssrc uint32, from netip.AddrPort) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if l, known := r.known[ssrc]; known && l.From.Addr() == from.Addr() {
+		delete(r.known, ssrc)
+		for to, lease := range r.leases {
+			if lease.ssrc == ssrc && to.Addr() == from.Addr() {
+				delete(r.leases, to)
+			}
+		}
+		r.publish()
+	}
+}
+
+// subscribe gives a speaker a copy of its own until it stops reporting.
+func (r *receivers) subscribe(to netip.AddrPort, ssrc uint32, now time.Time) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, renewed := r.leases[to]; !renewed && len(r.leases) >= maxCopies {
+		return fmt.Errorf("already sending %d copies, no more fit: let multicast reach this speaker, or start a second source", maxCopies)
+	}
+	r.leases[to] = lease{ssrc: ssrc, expires: now.Add(leaseTime)}
+	r.publish()
+	return nil
+}
+
+// expire forgets those that have been silent for too long.
+func (r *receivers) expire(now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for to, l := range r.leases {
+		if now.After(l.expires) {
+			delete(r.leases, to)
+		}
+	}
+	for ssrc, l := range r.known {
+		if now.Sub(l.Seen) > leaseTime {
+			delete(r.known, ssrc)
+		}
+	}
+	r.publish()
+}
+
+// publish renews what the sending thread reads.
+func (r *receivers) publish() {
+	list := make([]netip.AddrPort, 0, len(r.leases))
+	for to := range r.leases {
+		list = append(list, to)
+	}
+	r.send.Store(&list)
+}
+
+func (r *receivers) copies() []netip.AddrPort { return *r.send.Load() }
+
+func (r *receivers) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.known)
+}
+
+// list returns the speakers, by name.
+func (r *receivers) list() []Listener {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := make([]Listener, 0, len(r.known))
+	for _, l := range r.known {
+		all = append(all, *l)
+	}
+	sort.Slice(all, func(i, j int) bool {
+		return all[i].Name < all[j].Name || all[i].Name == all[j].Name && all[i].SSRC < all[j].SSRC
+	})
+	return all
+}
+
+func (r *receivers) sendFailed(log *slog.Logger, to string, err error) {
+	r.failed.warn(log, "cannot send: check that the network is up", "to", to, "error", err)
+}
+
+// rateLimited logs what repeats at most once a second, with its count.
+type rateLimited struct {
+	mu    sync.Mutex
+	count int
+	last  time.Time
+}
+
+func (r *rateLimited) warn(log *slog.Logger, message string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.count++
+	if time.Since(r.last) < time.Second {
+		return
+	}
+	log.Warn(message, append(args, "times", r.count)...)
+	r.count, r.last = 0, time.Now()
+}

@@ -1,0 +1,187 @@
+package lan
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/tutti-audio/tutti/ostp/control"
+	"github.com/tutti-audio/tutti/ostp/describe"
+	"github.com/tutti-audio/tutti/sync/timebase"
+)
+
+const (
+	fetchTime   = 2 * time.Second
+	noMulticast = time.Second     // without a packet: ask for a copy
+	silent      = 5 * time.Second // without a packet or an answer: the stream is dead
+	lossy       = 26              // of 256: ten per cent
+	lossyFor    = 3               // reports in a row
+)
+
+// Fetch gets the description from a sender's HTTP address, host:port.
+func Fetch(ctx context.Context, source string) (*describe.Stream, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTime)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address(source, pathStream), nil)
+	if err != nil {
+		return nil, fmt.Errorf("source %q: %w", source, err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("source %s does not answer: %w", source, err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("source %s answers %s: is it a tutti sender?", source, response.Status)
+	}
+	b, err := io.ReadAll(io.LimitReader(response.Body, describe.MaxSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("source %s: %w", source, err)
+	}
+	return describe.ParseSDP(b)
+}
+
+// address is the URL of a path at host:port; an IPv6 zone is escaped (RFC 6874).
+func address(source, path string) string {
+	return "http://" + strings.Replace(source, "%", "%25", 1) + path
+}
+
+// takeReport follows the sender's reports: its end, and what it plays.
+func (r *Receiver) takeReport(b []byte) {
+	report, err := control.Parse(b, r.Clock().HouseAt(r.config.Clock.Now()))
+	if err != nil {
+		r.stats.damaged.Add(1)
+		return
+	}
+	for _, ssrc := range report.Goodbye {
+		if ssrc == r.stream.SSRC {
+			r.cancel(ErrGoodbye)
+		}
+	}
+	if s := report.Sender; s != nil && s.SSRC == r.stream.SSRC {
+		tags := Tags{Tags: *r.tags.Load()}
+		if noteOf(&tags) != s.Note {
+			r.checkChanged()
+		}
+	}
+}
+
+// checkChanged fetches the description again, at most four times a second.
+func (r *Receiver) checkChanged() {
+	now := int64(r.config.Clock.Now())
+	last := r.stats.lastSR.Load()
+	if now-last < int64(250*time.Millisecond) || !r.stats.lastSR.CompareAndSwap(last, now) {
+		return
+	}
+	r.wait.Go(func() {
+		s, err := Fetch(r.ctx, r.config.Source)
+		switch {
+		case err != nil:
+		case s.SSRC != r.stream.SSRC || s.Epoch != r.stream.Epoch:
+			r.cancel(ErrChanged)
+		default:
+			r.tags.Store(&s.Tags)
+		}
+	})
+}
+
+// watch reports to the sender, asks for a copy when multicast does not do, and
+// ends the receiver when the sender has gone.
+func (r *Receiver) watch() {
+	tick := time.NewTicker(reportEvery / 4)
+	defer tick.Stop()
+	joined := r.config.Clock.Now()
+	badly := 0
+	for n := 1; ; n++ {
+		select {
+		case <-r.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		now := r.config.Clock.Now()
+		idle := now.Sub(max(joined, timebase.Local(r.stats.lastMedia.Load())))
+		if idle > silent && now.Sub(max(joined, r.Clock().At)) > silent {
+			r.cancel(ErrSilent)
+			return
+		}
+		if idle > noMulticast {
+			r.subscribe("multicast does not arrive")
+		}
+		if n%4 != 0 {
+			continue
+		}
+		if badly = r.report(now, badly); badly >= lossyFor {
+			r.subscribe("multicast loses too much")
+		}
+	}
+}
+
+// report sends one receiver report and returns for how many in a row too much has
+// been lost.
+func (r *Receiver) report(now timebase.Local, badly int) int {
+	e := r.Clock()
+	fraction, lost, jitter := r.loss()
+	report := control.Receiver{
+		SSRC: r.config.SSRC, Stream: r.stream.SSRC, ID: r.config.ID, Name: r.config.Name,
+		FractionLost: fraction, Lost: lost, HighestSequence: uint32(r.stats.highest.Load()), Jitter: jitter,
+		ReceivedAt: e.HouseAt(timebase.Local(r.stats.lastMedia.Load())), ReceivedRTP: uint32(r.stats.lastRTP.Load()),
+	}
+	report.Health.Unicast = r.subscribed.Load()
+	r.config.Sink.Report(&report, &r.stream)
+	if b, err := control.AppendReport(nil, report); err == nil {
+		r.stats.clock.Lock()
+		if _, err := r.clock.WriteToUDPAddrPort(b, r.server); err == nil {
+			r.stats.sent++
+		}
+		r.stats.clock.Unlock()
+	}
+	if fraction < lossy {
+		return 0
+	}
+	return badly + 1
+}
+
+// subscribe asks the sender for a copy of our own.
+func (r *Receiver) subscribe(why string) {
+	if r.subscribed.Swap(true) {
+		return
+	}
+	r.wait.Go(func() {
+		err := r.postSubscription()
+		if err != nil {
+			r.config.Log.Warn("no copy of our own", "why wanted", why, "error", err)
+			time.Sleep(time.Second)
+			r.subscribed.Store(false)
+			return
+		}
+		r.config.Log.Info("receiving a copy of our own", "why", why, "source", r.config.Source)
+	})
+}
+
+func (r *Receiver) postSubscription() error {
+	body, err := json.Marshal(Subscription{Port: r.copy.Port(), SSRC: r.config.SSRC})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(r.ctx, fetchTime)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address(r.config.Source, pathSubscribe), bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusNoContent {
+		text, _ := io.ReadAll(io.LimitReader(response.Body, 300))
+		return fmt.Errorf("the source answers %s: %s", response.Status, bytes.TrimSpace(text))
+	}
+	return nil
+}
