@@ -163,3 +163,18 @@ func channel(pcm []float32, c, channels int) []float32 {
 	}
 	return one
 }
+
+// purityNear is purity at the pitch that fits best, within ±600 ppm: slow
+// steering moves the pitch a little, which is not distortion.
+func purityNear(pcm []float32, hz float64) float64 {
+	low, high := hz*(1-600e-6), hz*(1+600e-6)
+	for range 40 {
+		a, b := low+(high-low)/3, high-(high-low)/3
+		if purity(pcm, a) < purity(pcm, b) {
+			high = b
+		} else {
+			low = a
+		}
+	}
+	return purity(pcm, (low+high)/2)
+}

@@ -124,7 +124,7 @@ func isSingle(in string) bool {
 }
 
 // openSingle opens an input that stands alone.
-func openSingle(_ context.Context, in string, opt Options) (Source, error) {
+func openSingle(ctx context.Context, in string, opt Options) (Source, error) {
 	kind, rest, _ := strings.Cut(in, ":")
 	switch kind {
 	case "tone":
@@ -138,7 +138,10 @@ func openSingle(_ context.Context, in string, opt Options) (Source, error) {
 		}
 		return newGenerated(in, silence{}, opt.Channels), nil
 	}
-	return nil, fmt.Errorf("input %q is not supported by this build", in)
+	if kind == "pulse" {
+		return openPulse(ctx, in, rest, opt)
+	}
+	return openPipe(in, opt)
 }
 
 // eof tells the regular end of an input from a failure.
