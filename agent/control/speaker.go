@@ -1,0 +1,159 @@
+package control
+
+import "time"
+
+// Speaker is what this package needs of the speaker it shows: the agent. All
+// methods are safe for concurrent use.
+type Speaker interface {
+	Status() Status
+	// The setters apply at once and survive a power cut. They refuse values out
+	// of range with an error that says what is allowed.
+	SetVolume(percent int) error
+	SetMuted(muted bool) error
+	SetTrim(trim time.Duration) error
+	SetChannelMap(name string) error
+	SetName(name string) error
+	// Join makes the speaker play a channel as soon as that is there; an empty
+	// name means the first that is found.
+	Join(channel string) error
+	// Sources lists the sources that are on the network now.
+	Sources() []Source
+	// Speakers lists the speakers on the network, this one included.
+	Speakers() []Peer
+	// Listeners asks the source of the present stream how all its speakers are
+	// aligned; empty when nothing is playing.
+	Listeners() ([]Listener, error)
+	// Artwork returns the picture of what is playing, or nothing.
+	Artwork() (picture []byte, mimeType string)
+}
+
+// Status is everything a person may want to know of a speaker. Times of day are
+// UTC; durations are in the unit that a field's name ends in.
+type Status struct {
+	ID       string    `json:"id"`
+	Name     string    `json:"name"`
+	Room     string    `json:"room"`
+	Version  string    `json:"version"`
+	Since    time.Time `json:"since"`
+	State    string    `json:"state"`             // searching, joining, playing, waiting, no-output
+	Reason   string    `json:"reason,omitempty"`  // why it is in that state
+	Problem  string    `json:"problem,omitempty"` // what to do about it
+	Channel  string    `json:"channel"`           // asked for; empty: any
+	Volume   int       `json:"volume"`            // 0 to 100
+	Muted    bool      `json:"muted"`
+	TrimMS   float64   `json:"trim_ms"`
+	Map      string    `json:"channel_map"`
+	Stream   *Stream   `json:"stream,omitempty"`
+	Timing   Timing    `json:"timing"`
+	Packets  Packets   `json:"packets"`
+	Output   Output    `json:"output"`
+	Realtime bool      `json:"realtime"` // the audio thread has real-time scheduling
+}
+
+// Stream is what is being played.
+type Stream struct {
+	Channel   string  `json:"channel"`
+	Source    string  `json:"source"`  // its name
+	Address   string  `json:"address"` // host:port of its HTTP
+	Codec     string  `json:"codec"`
+	Channels  int     `json:"channels"`
+	PacketMS  float64 `json:"packet_ms"`
+	LatencyMS float64 `json:"latency_ms"`
+	Unicast   bool    `json:"unicast"` // a copy of our own, not multicast
+	Group     string  `json:"group"`
+	Title     string  `json:"title"`
+	Artist    string  `json:"artist"`
+	Album     string  `json:"album"`
+	Artwork   bool    `json:"artwork"`
+}
+
+// Timing says how well the speaker is in time.
+type Timing struct {
+	Reported       bool    `json:"reported"`         // the fields below mean something
+	OffsetUS       float64 `json:"offset_us"`        // what plays now, minus when it was due; above 0: late
+	BoundUS        float64 `json:"bound_us"`         // by which that can be wrong
+	PPM            float64 `json:"ppm"`              // resampling
+	CardPPM        float64 `json:"card_ppm"`         // the card's crystal against this host's
+	HostPPM        float64 `json:"host_ppm"`         // the house clock against this host's
+	RoundTripUS    float64 `json:"round_trip_us"`    // least, to the source
+	ClockSigmaUS   float64 `json:"clock_sigma_us"`   // standard deviation of house time
+	ClockSamples   int     `json:"clock_samples"`    //
+	HoldoverS      float64 `json:"holdover_s"`       // since the last time exchange
+	WorstWakeLate  float64 `json:"wake_late_us"`     // of the audio thread, lately
+	PresentedMedia float64 `json:"presented_media"`  // media frame at the output
+	PresentedHouse int64   `json:"presented_house"`  // house time of that, ns
+	PresentedLocal int64   `json:"presented_local"`  // CLOCK_MONOTONIC of that, ns
+	Jumps          uint64  `json:"discontinuities"`  // of playout
+	SinceAlignedS  float64 `json:"since_aligned_s"`  // how long playout has run without one
+	MarginMS       float64 `json:"margin_ms"`        // how long before its instant the last packet came
+	BufferedMS     float64 `json:"buffered_ms"`      // packets and decoded audio at hand
+	QueuedMS       float64 `json:"output_queued_ms"` // in the output
+}
+
+// Packets counts.
+type Packets struct {
+	Received    uint64 `json:"received"`
+	Lost        uint64 `json:"lost"`
+	Late        uint64 `json:"late"`
+	Duplicate   uint64 `json:"duplicate"`
+	Early       uint64 `json:"early"` // absurdly far ahead
+	Damaged     uint64 `json:"damaged"`
+	Foreign     uint64 `json:"foreign"`
+	OtherStream uint64 `json:"other_stream"`
+	UnknownType uint64 `json:"unknown_type"`
+	Undecodable uint64 `json:"undecodable"`
+	Concealed   uint64 `json:"concealed_frames"`
+	Dropped     uint64 `json:"dropped"` // the audio thread was too slow
+}
+
+// Output is the sound device.
+type Output struct {
+	Name   string `json:"name"`
+	Open   bool   `json:"open"`
+	Rate   int    `json:"rate"`
+	Xruns  uint64 `json:"xruns"`
+	Opened uint64 `json:"opened"` // how often; above 1: it vanished and came back
+}
+
+// Source is a source on the network.
+type Source struct {
+	Channel   string  `json:"channel"`
+	Name      string  `json:"name"`
+	Address   string  `json:"address"` // host:port of its HTTP
+	Codec     string  `json:"codec"`
+	LatencyMS float64 `json:"latency_ms"`
+}
+
+// Peer is a speaker on the network.
+type Peer struct {
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	Room    string `json:"room"`
+	Address string `json:"address"` // host:port of its HTTP API
+	Channel string `json:"channel"`
+	Version string `json:"version"`
+}
+
+// Listener is how one speaker of the stream is aligned, as the stream's source
+// worked it out of the speaker's IDMS report.
+type Listener struct {
+	ID          string    `json:"id"`
+	Name        string    `json:"name"`
+	Address     string    `json:"address"`
+	Playing     bool      `json:"playing"`
+	Muted       bool      `json:"muted"`
+	Unicast     bool      `json:"unicast"`
+	Volume      int       `json:"volume"`
+	HasReport   bool      `json:"has_report"`
+	DeviationUS float64   `json:"deviation_us"` // presented minus due
+	OwnLateUS   float64   `json:"late_us"`      // the same by the speaker's own reckoning
+	BoundUS     float64   `json:"bound_us"`     // by which deviation_us can be wrong
+	PPM         float64   `json:"ppm"`
+	LatencyMS   float64   `json:"latency_ms"`
+	TrimUS      float64   `json:"trim_us"`
+	LossPercent float64   `json:"loss_percent"`
+	Lost        uint32    `json:"lost"`
+	Concealed   uint32    `json:"concealed_frames"`
+	MarginMS    float64   `json:"margin_ms"`
+	Seen        time.Time `json:"seen"`
+}
