@@ -32,6 +32,7 @@ type standing struct {
 	stage   stage
 	count   int // probes or announcements sent
 	next    time.Time
+	told    time.Time // when it was announced last
 	records []*record
 }
 
@@ -69,14 +70,26 @@ func (e *engine) stand(now time.Time, a *announcement, l *link, at stage) {
 	a.standings[l.index] = &standing{stage: at, next: next, records: records}
 }
 
-// restand announces changed records; while probing it only exchanges them.
+// restand announces changed records, at most once a second; while probing it only
+// exchanges them.
 func (e *engine) restand(now time.Time, a *announcement, l *link) {
-	s := a.standings[l.index]
-	if s == nil || s.stage == probing {
-		e.stand(now, a, l, probing)
-		return
+	was := a.standings[l.index]
+	at := announcing
+	if was == nil || was.stage == probing {
+		at = probing
 	}
-	e.stand(now, a, l, announcing)
+	e.stand(now, a, l, at)
+	s := a.standings[l.index]
+	switch {
+	case was == nil || s == was || s == nil:
+	case at == probing:
+		s.count, s.next = was.count, was.next
+	default:
+		s.told = was.told
+		if earliest := was.told.Add(announceEvery); s.next.Before(earliest) {
+			s.next = earliest
+		}
+	}
 }
 
 // update changes the announced text.
@@ -111,6 +124,7 @@ func (e *engine) step(now time.Time, a *announcement, l *link, s *standing) {
 		s.stage, s.count = announcing, 0
 		e.log.Info("discovery: announced", "instance", a.instance, "types", a.service.types(), "link", l.name)
 	}
+	s.told = now
 	for f := range l.usable {
 		e.respond(now, l, f, s.records)
 	}
@@ -245,71 +259,4 @@ func proposal(rrs []dns.RR, owner name) [][]byte {
 	}
 	slices.SortFunc(out, bytes.Compare)
 	return out
-}
-
-// goodbye is a withdrawal that is sent once more.
-type goodbye struct {
-	link int
-	at   time.Time
-	rrs  []dns.RR
-}
-
-// withdraw ends an announcement: what nobody else may have is withdrawn at once,
-// and once more for those who missed it.
-func (e *engine) withdraw(now time.Time, a *announcement) {
-	at := slices.Index(e.ours, a)
-	if at < 0 {
-		return
-	}
-	e.ours = slices.Delete(e.ours, at, at+1)
-	for index, s := range a.standings {
-		if s.stage == probing {
-			continue
-		}
-		g := goodbye{link: index, at: now.Add(goodbyeRepeat)}
-		for _, r := range s.records {
-			if !r.lasts {
-				g.rrs = append(g.rrs, r.wire(0))
-			}
-		}
-		e.sendGoodbye(g)
-		e.goodbyes = append(e.goodbyes, g)
-	}
-}
-
-// sendGoodbye multicasts a withdrawal.
-func (e *engine) sendGoodbye(g goodbye) {
-	l := e.links[g.link]
-	if l == nil {
-		return
-	}
-	for _, part := range chunks(g.rrs, 100) {
-		e.multicast(l, &dns.Msg{MsgHdr: dns.MsgHdr{Response: true, Authoritative: true}, Answer: part}, [2]bool{true, true})
-	}
-}
-
-// tickGoodbyes repeats withdrawals, unless the name is in use again.
-func (e *engine) tickGoodbyes(now time.Time) {
-	e.goodbyes = slices.DeleteFunc(e.goodbyes, func(g goodbye) bool {
-		if now.Before(g.at) {
-			e.until(g.at)
-			return false
-		}
-		if len(e.ours) == 0 || !e.usesAgain(g) {
-			e.sendGoodbye(g)
-		}
-		return true
-	})
-}
-
-// usesAgain tells whether a withdrawn name has been announced anew.
-func (e *engine) usesAgain(g goodbye) bool {
-	for _, a := range e.ours {
-		if s := a.standings[g.link]; s != nil && slices.ContainsFunc(s.records, func(r *record) bool {
-			return slices.ContainsFunc(g.rrs, func(rr dns.RR) bool { return nameOf(rr.Header().Name) == r.name && r.unique })
-		}) {
-			return true
-		}
-	}
-	return false
 }

@@ -123,7 +123,7 @@ func (e *engine) receive(now time.Time, p packet) {
 // onLink tells whether an address is of the link's own networks.
 func (l *link) onLink(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")
-	if a.Is6() && a.IsLinkLocalUnicast() {
+	if a.IsLinkLocalUnicast() { // 169.254/16 too: a host without DHCP
 		return true
 	}
 	return slices.ContainsFunc(l.addrs, func(p netip.Prefix) bool { return p.Masked().Contains(a) })

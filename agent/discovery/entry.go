@@ -65,11 +65,11 @@ func (e *engine) makeEntry(f *found) *Entry {
 // rank orders addresses, best first.
 func rank(l *link, a netip.Addr) int {
 	switch {
-	case a.Is4() && l.onLink(a):
+	case a.Is4() && !a.IsLinkLocalUnicast() && l.onLink(a):
 		return 0
 	case a.Is6() && !a.IsLinkLocalUnicast() && l.onLink(a):
 		return 1
-	case a.Is6() && a.IsLinkLocalUnicast():
+	case a.IsLinkLocalUnicast():
 		return 2
 	}
 	return 3

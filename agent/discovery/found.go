@@ -168,17 +168,25 @@ func (e *engine) rehost(f *found) {
 	if r := e.cache.latest(slot{f.link, f.name, dns.TypeSRV}); r != nil {
 		host = nameOf(r.rr.(*dns.SRV).Target)
 	}
-	e.found.setHost(f, host)
-	if was != "" && len(e.found.byHost[place{f.link, was}]) == 0 {
-		e.cache.drop(slot{f.link, was, dns.TypeA})
-		e.cache.drop(slot{f.link, was, dns.TypeAAAA})
+	if e.found.setHost(f, host); was != host {
+		e.dropHost(place{f.link, was})
+	}
+}
+
+// dropHost forgets the addresses of a host that no instance has.
+func (e *engine) dropHost(at place) {
+	if len(e.found.byHost[at]) == 0 {
+		e.cache.drop(slot{at.link, at.name, dns.TypeA})
+		e.cache.drop(slot{at.link, at.name, dns.TypeAAAA})
 	}
 }
 
 // lose forgets an instance and all of its records.
 func (e *engine) lose(f *found) {
 	e.tell(f, nil)
+	host := place{f.link, f.host}
 	e.found.setHost(f, "")
+	e.dropHost(host)
 	delete(e.found.all, f.place)
 	if e.found.bySource[f.src]--; e.found.bySource[f.src] <= 0 {
 		delete(e.found.bySource, f.src)
@@ -204,12 +212,7 @@ func (e *engine) tickCache(now time.Time) {
 	for _, f := range e.found.all {
 		switch {
 		case gone[f.ptr] && !e.named(f):
-			host := f.host
 			e.lose(f)
-			if host != "" && len(e.found.byHost[place{f.link, host}]) == 0 {
-				e.cache.drop(slot{f.link, host, dns.TypeA})
-				e.cache.drop(slot{f.link, host, dns.TypeAAAA})
-			}
 		case gone[slot{f.link, f.name, dns.TypeSRV}]:
 			e.rehost(f)
 			e.evaluate(now, f)

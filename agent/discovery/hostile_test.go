@@ -189,7 +189,11 @@ func FuzzReceive(f *testing.F) {
 		s.run(3 * time.Second)
 		for range 3 {
 			e.receive(s.now, packet{data: data, src: netip.AddrPortFrom(netip.MustParseAddr("10.0.0.9"), src), link: 2, group: group})
+			sent := len(s.sent)
 			s.run(2 * time.Second)
+			if n := len(s.sent) - sent; n > 500 {
+				t.Errorf("one packet made %d in two seconds", n)
+			}
 		}
 		if e.cache.size > maxRecords || len(e.found.all) > maxFound {
 			t.Errorf("%d records, %d instances", e.cache.size, len(e.found.all))

@@ -49,6 +49,7 @@ type Node struct {
 	told     Stats // as last reported; owned by run
 	toldAt   time.Time
 	listFail bool // the last listing of links failed
+	noLink   bool // it found none
 }
 
 // Open joins mDNS on all links of the configuration, and on those that come
@@ -161,6 +162,11 @@ func (n *Node) rescan(now time.Time) {
 		return
 	}
 	n.listFail = false
+	if none := len(infos) == 0; none != n.noLink {
+		if n.noLink = none; none {
+			n.log.Warn("discovery: no link is up with an address; waiting for one", "interfaces", n.lister.names)
+		}
+	}
 	n.sockets.join(infos)
 	n.engine.setLinks(now, infos)
 }
@@ -196,62 +202,6 @@ func (n *Node) do(f func(*engine)) bool {
 
 // errClosed is returned after Close.
 var errClosed = errors.New("discovery: the node is closed; open a new one")
-
-// Announcement is a service that is being announced.
-type Announcement struct {
-	node *Node
-	ours *announcement // owned by the engine
-}
-
-// Announce begins to announce a service on all links and returns at once; the
-// probing of its name takes about a second. It fails when the service cannot be
-// announced as it is.
-func (n *Node) Announce(s Service) (*Announcement, error) {
-	if err := s.check(); err != nil {
-		return nil, err
-	}
-	a, full := &Announcement{node: n}, false
-	ok := n.do(func(e *engine) {
-		if full = len(e.ours) >= maxOurs; !full {
-			a.ours = e.announce(n.now(), s.clone())
-		}
-	})
-	switch {
-	case !ok:
-		return nil, errClosed
-	case full:
-		return nil, fmt.Errorf("discovery: %d services are announced already; close one", maxOurs)
-	}
-	return a, nil
-}
-
-// Update announces a new text.
-func (a *Announcement) Update(text map[string]string) error {
-	if _, err := encodeText(text); err != nil {
-		return err
-	}
-	text = Service{Text: text}.clone().Text
-	if !a.node.do(func(e *engine) { e.update(a.node.now(), a.ours, text) }) {
-		return errClosed
-	}
-	return nil
-}
-
-// Instance returns the name in use: the service's, or the one that replaces it
-// because another device has that.
-func (a *Announcement) Instance() (instance string) {
-	a.node.do(func(e *engine) { instance = a.ours.instance })
-	return instance
-}
-
-// Close withdraws the service. The node must still be open; closing that
-// withdraws all services.
-func (a *Announcement) Close() error {
-	if !a.node.do(func(e *engine) { e.withdraw(a.node.now(), a.ours) }) {
-		return errClosed
-	}
-	return nil
-}
 
 // Browse begins to look for instances of types such as "_ostp._udp". After the
 // node's Close the browser's channel is closed.

@@ -51,19 +51,9 @@ func (e *engine) want(now time.Time) {
 	}
 	for _, f := range e.found.all {
 		if _, ok := wanted[f.ptr.name]; !ok {
-			e.setWantedAway(f)
+			e.lose(f)
+			e.cache.drop(f.ptr)
 		}
-	}
-}
-
-// setWantedAway forgets an instance of a type that nobody browses.
-func (e *engine) setWantedAway(f *found) {
-	host := f.host
-	e.lose(f)
-	e.cache.drop(f.ptr)
-	if host != "" && len(e.found.byHost[place{f.link, host}]) == 0 {
-		e.cache.drop(slot{f.link, host, dns.TypeA})
-		e.cache.drop(slot{f.link, host, dns.TypeAAAA})
 	}
 }
 
