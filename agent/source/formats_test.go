@@ -96,7 +96,7 @@ func TestFLACGaplessAt44100(t *testing.T) {
 func damaged(t *testing.T, data []byte) {
 	t.Helper()
 	dir := t.TempDir()
-	for k := range 60 {
+	for k := range 24 {
 		bad := append([]byte(nil), data...)
 		seed := uint32(k)
 		for range 1 + k%9 {
@@ -212,7 +212,7 @@ func TestLossyFiles(t *testing.T) {
 		{"opus 60 ms", 48000, 2, 0, "opusenc", []string{"--quiet", "--framesize", "60", "IN", "OUT"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			frames := 2*c.rate + 777
+			frames := c.rate/2 + 777
 			pcm := sine(0, frames, c.ch, 997, float64(c.rate), 0.5)
 			path := encodeWith(t, pcm, c.ch, c.rate, c.tool, c.args...)
 			tr, err := openTrack(path, nil)
@@ -257,7 +257,7 @@ func TestLossyFiles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			damaged(t, data)
+			damaged(t, data[:min(len(data), 8000)])
 		})
 	}
 }

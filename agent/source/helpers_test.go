@@ -168,7 +168,7 @@ func channel(pcm []float32, c, channels int) []float32 {
 // steering moves the pitch a little, which is not distortion.
 func purityNear(pcm []float32, hz float64) float64 {
 	low, high := hz*(1-600e-6), hz*(1+600e-6)
-	for range 40 {
+	for range 25 {
 		a, b := low+(high-low)/3, high-(high-low)/3
 		if purity(pcm, a) < purity(pcm, b) {
 			high = b
