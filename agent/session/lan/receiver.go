@@ -179,6 +179,9 @@ func (r *Receiver) Stream() describe.Stream {
 	return s
 }
 
+// Unicast reports whether a copy of our own was asked for.
+func (r *Receiver) Unicast() bool { return r.subscribed.Load() }
+
 // Clock returns the newest estimate of house time.
 func (r *Receiver) Clock() offset.Estimate {
 	if e := r.estimate.Load(); e != nil {

@@ -86,10 +86,10 @@ type Alignment struct {
 	Muted       bool      `json:"muted"`
 	Unicast     bool      `json:"unicast"`
 	Volume      int       `json:"volume"`
-	DeviationUS float64   `json:"deviation_us"` // presented minus due, from the IDMS report and the media clock
+	HasReport   bool      `json:"has_report"`
+	DeviationUS float64   `json:"deviation_us"` // presented minus due
 	OwnLateUS   float64   `json:"late_us"`      // the same by the speaker's own reckoning
 	BoundUS     float64   `json:"bound_us"`     // by which deviation_us can be wrong
-	HasReport   bool      `json:"has_report"`
 	PPM         float64   `json:"ppm"`
 	LatencyMS   float64   `json:"latency_ms"`
 	TrimUS      float64   `json:"trim_us"`

@@ -25,25 +25,51 @@ const (
 
 // Fetch gets the description from a sender's HTTP address, host:port.
 func Fetch(ctx context.Context, source string) (*describe.Stream, error) {
+	b, _, err := get(ctx, source, pathStream, describe.MaxSize)
+	if err != nil {
+		return nil, err
+	}
+	return describe.ParseSDP(b)
+}
+
+// FetchListeners asks a sender how its speakers are aligned.
+func FetchListeners(ctx context.Context, source string) (all []Alignment, err error) {
+	b, _, err := get(ctx, source, pathListeners, 1<<20)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal(b, &all); err != nil {
+		return nil, fmt.Errorf("source %s answers no list of speakers: %w", source, err)
+	}
+	return all, nil
+}
+
+// FetchArtwork gets the picture of what a sender plays.
+func FetchArtwork(ctx context.Context, source string) (picture []byte, mimeType string, err error) {
+	return get(ctx, source, pathArtwork, 1<<20)
+}
+
+// get reads at most limit bytes from a sender.
+func get(ctx context.Context, source, path string, limit int64) (body []byte, mimeType string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, fetchTime)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address(source, pathStream), nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address(source, path), nil)
 	if err != nil {
-		return nil, fmt.Errorf("source %q: %w", source, err)
+		return nil, "", fmt.Errorf("source %q: %w", source, err)
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("source %s does not answer: %w", source, err)
+		return nil, "", fmt.Errorf("source %s does not answer: %w", source, err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("source %s answers %s: is it a tutti sender?", source, response.Status)
+		return nil, "", fmt.Errorf("source %s answers %s to %s: is it a tutti sender?", source, response.Status, path)
 	}
-	b, err := io.ReadAll(io.LimitReader(response.Body, describe.MaxSize+1))
-	if err != nil {
-		return nil, fmt.Errorf("source %s: %w", source, err)
+	body, err = io.ReadAll(io.LimitReader(response.Body, limit+1))
+	if err == nil && int64(len(body)) > limit {
+		err = fmt.Errorf("source %s answers more than %d bytes to %s", source, limit, path)
 	}
-	return describe.ParseSDP(b)
+	return body, response.Header.Get("Content-Type"), err
 }
 
 // address is the URL of a path at host:port; an IPv6 zone is escaped (RFC 6874).

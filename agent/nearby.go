@@ -1,0 +1,139 @@
+package agent
+
+import (
+	"net/netip"
+	"sort"
+	"strconv"
+	"sync"
+
+	"github.com/tutti-audio/tutti/agent/control"
+	"github.com/tutti-audio/tutti/agent/discovery"
+	"github.com/tutti-audio/tutti/ostp/describe"
+)
+
+// nearby is the sources and speakers that discovery has found.
+type nearby struct {
+	mu       sync.Mutex
+	sources  map[string]station // by instance and link
+	speakers map[string]control.Peer
+	news     func()
+}
+
+type station struct {
+	describe.Announced
+	address string
+	order   int
+}
+
+func newNearby(news func()) *nearby {
+	return &nearby{sources: map[string]station{}, speakers: map[string]control.Peer{}, news: news}
+}
+
+// follow takes discovery's events in until the channel is closed.
+func (n *nearby) follow(events <-chan discovery.Event) {
+	order := 0
+	for event := range events {
+		order++
+		n.take(event, order)
+		n.news()
+	}
+}
+
+func (n *nearby) take(event discovery.Event, order int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	e := event.Entry
+	key := e.Instance + "\x00" + e.Interface
+	if event.Kind == discovery.Removed || len(e.Addrs) == 0 {
+		delete(n.sources, key)
+		delete(n.speakers, key)
+		return
+	}
+	if a, ok := describe.ParseText(e.Text); ok {
+		address := netip.AddrPortFrom(e.Addrs[0].Addr(), a.HTTP).String()
+		n.sources[key] = station{Announced: a, address: address, order: order}
+	}
+	if e.Text["role"] == describe.RoleSpeaker {
+		port, err := strconv.ParseUint(e.Text["http"], 10, 16)
+		if err == nil {
+			n.speakers[key] = control.Peer{ID: e.Text["id"], Name: e.Text["name"], Room: e.Text["room"], Channel: e.Text["channel"],
+				Version: e.Text["ver"], Address: netip.AddrPortFrom(e.Addrs[0].Addr(), uint16(port)).String()}
+		}
+	}
+}
+
+// source returns the address of a source of the channel; of several, the one that
+// was found first.
+func (n *nearby) source(channel string) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	best := station{}
+	for _, s := range n.sources {
+		if channel != "" && s.Channel != channel {
+			continue
+		}
+		if best.address == "" || s.order < best.order {
+			best = s
+		}
+	}
+	return best.address
+}
+
+// ssrcAt returns the stream that a source at the address announces.
+func (n *nearby) ssrcAt(address string) (ssrc uint32, known bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, s := range n.sources {
+		if s.address == address {
+			return s.SSRC, true
+		}
+	}
+	return 0, false
+}
+
+// forget drops a source that said goodbye, before discovery notices.
+func (n *nearby) forget(address string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for key, s := range n.sources {
+		if s.address == address {
+			delete(n.sources, key)
+		}
+	}
+}
+
+// listSources returns the sources, one for each address, by channel.
+func (n *nearby) listSources() []control.Source {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	all := []control.Source{}
+	seen := map[string]bool{}
+	for _, s := range n.sources {
+		if !seen[s.address] {
+			seen[s.address] = true
+			all = append(all, control.Source{Channel: s.Channel, Name: s.Name, Address: s.address, Codec: s.Codec.String(), LatencyMS: float64(s.Latency.Microseconds()) / 1000})
+		}
+	}
+	sort.Slice(all, func(i, j int) bool {
+		return all[i].Channel < all[j].Channel || all[i].Channel == all[j].Channel && all[i].Address < all[j].Address
+	})
+	return all
+}
+
+// listSpeakers returns the speakers, one for each ID, by name.
+func (n *nearby) listSpeakers() []control.Peer {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	all := []control.Peer{}
+	seen := map[string]bool{}
+	for _, p := range n.speakers {
+		if !seen[p.ID] {
+			seen[p.ID] = true
+			all = append(all, p)
+		}
+	}
+	sort.Slice(all, func(i, j int) bool {
+		return all[i].Name < all[j].Name || all[i].Name == all[j].Name && all[i].ID < all[j].ID
+	})
+	return all
+}

@@ -1,0 +1,163 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tutti-audio/tutti/agent/control"
+	"github.com/tutti-audio/tutti/agent/player"
+	"github.com/tutti-audio/tutti/agent/session/lan"
+	"github.com/tutti-audio/tutti/ostp"
+	"github.com/tutti-audio/tutti/sync/playout"
+)
+
+// SetName implements control.Speaker.
+func (s *Speaker) SetName(name string) error {
+	if name == "" || len(name) > 63 {
+		return fmt.Errorf("name %q: use 1 to 63 bytes", name)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.wants.room == s.wants.name {
+		s.wants.room = name
+	}
+	s.wants.name, s.state.Name = name, name
+	s.save()
+	return s.announceAgain()
+}
+
+// Join implements control.Speaker.
+func (s *Speaker) Join(channel string) error {
+	if channel != "" {
+		if err := ostp.CheckChannel(channel); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wants.channel, s.state.Channel = channel, &channel
+	s.save()
+	s.poke()
+	return s.announceAgain()
+}
+
+// announceAgain renews the TXT record. Callers hold mu.
+func (s *Speaker) announceAgain() error {
+	if s.service == nil {
+		return nil
+	}
+	return s.service.Update(s.text(s.port))
+}
+
+// Sources implements control.Speaker.
+func (s *Speaker) Sources() []control.Source { return s.nearby.listSources() }
+
+// Speakers implements control.Speaker.
+func (s *Speaker) Speakers() []control.Peer { return s.nearby.listSpeakers() }
+
+// Status implements control.Speaker.
+func (s *Speaker) Status() control.Status {
+	p := s.player.Status()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := control.Status{
+		ID: s.state.ID, Name: s.wants.name, Room: s.wants.room, Version: s.version, Since: s.since.UTC(),
+		State: s.phase.state, Reason: s.phase.reason, Problem: s.phase.problem, Channel: s.wants.channel,
+		Volume: s.wants.volume, Muted: s.wants.muted, TrimMS: float64(s.wants.trim.Microseconds()) / 1000, Map: s.wants.mapping.String(),
+		Realtime: p.RealTime,
+		Output:   control.Output{Name: p.Output.Name, Open: p.Open, Rate: p.Output.Rate, Xruns: p.Xruns, Opened: p.Opened},
+	}
+	if !p.Open {
+		st.State, st.Reason, st.Problem = "no-output", "the output is not there", p.Problem
+	} else if s.session != nil && !p.Playing {
+		st.State, st.Reason = "joining", "waiting for the first packets"
+	}
+	if st.Problem == "" {
+		st.Problem = s.saveFail
+	}
+	s.fillPackets(&st, p)
+	s.fillTiming(&st, p)
+	if s.session != nil {
+		st.Stream = s.stream()
+	}
+	return st
+}
+
+func (s *Speaker) fillPackets(st *control.Status, p player.Status) {
+	e := p.Engine
+	st.Packets = control.Packets{
+		Received: e.Packets[playout.Stored], Lost: e.Lost, Late: e.Packets[playout.Late], Duplicate: e.Packets[playout.Duplicate],
+		Early: e.Packets[playout.Early] + e.Packets[playout.Full], Undecodable: e.Damaged, Concealed: e.Concealed, Dropped: p.Dropped,
+	}
+	if s.session != nil {
+		c := s.session.Counters()
+		st.Packets.Damaged, st.Packets.Foreign, st.Packets.OtherStream, st.Packets.UnknownType = c.Damaged, c.Foreign, c.OtherStream, c.UnknownType
+	}
+}
+
+func (s *Speaker) fillTiming(st *control.Status, p player.Status) {
+	t := &st.Timing
+	t.Reported = p.Reported && p.Playing
+	t.PPM, t.CardPPM, t.Jumps = p.PPM, p.CardPPM, p.Engine.Jumps
+	t.OffsetUS, t.BoundUS = micros(p.Presented.Late), micros(p.Presented.Bound)
+	t.PresentedMedia, t.PresentedHouse = p.Presented.Media, int64(p.Presented.House)
+	t.PresentedLocal = s.clock.Monotonic(p.Presented.Local)
+	t.MarginMS, t.BufferedMS, t.QueuedMS = micros(p.Engine.Margin)/1000, micros(p.Engine.Buffered)/1000, micros(p.Fill)/1000
+	t.WorstWakeLate = micros(p.WakeLate)
+	if s.session == nil {
+		return
+	}
+	e := s.session.Clock()
+	now := s.clock.Now()
+	t.HostPPM, t.RoundTripUS, t.ClockSamples = e.Drift*1e6, micros(e.RoundTrip), e.Samples
+	t.ClockSigmaUS = micros(e.Sigma(now))
+	t.HoldoverS = now.Sub(e.At).Seconds()
+}
+
+// stream describes what plays. Callers hold mu.
+func (s *Speaker) stream() *control.Stream {
+	d := s.session.Stream()
+	return &control.Stream{
+		Channel: d.Channel, Source: d.Name, Address: s.address, Codec: d.Codec.String(), Channels: d.Channels,
+		PacketMS: float64(d.Frames) / 48, LatencyMS: micros(d.Latency) / 1000, Unicast: s.session.Unicast(), Group: d.Group.String(),
+		Title: d.Tags.Title, Artist: d.Tags.Artist, Album: d.Tags.Album, Artwork: d.Tags.Artwork,
+	}
+}
+
+// Listeners implements control.Speaker.
+func (s *Speaker) Listeners() ([]control.Listener, error) {
+	s.mu.Lock()
+	address, playing := s.address, s.session != nil
+	s.mu.Unlock()
+	if !playing {
+		return nil, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	found, err := lan.FetchListeners(ctx, address)
+	all := make([]control.Listener, len(found))
+	for i, a := range found {
+		all[i] = control.Listener(a)
+	}
+	return all, err
+}
+
+// Artwork implements control.Speaker.
+func (s *Speaker) Artwork() (picture []byte, mimeType string) {
+	s.mu.Lock()
+	address, playing := s.address, s.session != nil
+	s.mu.Unlock()
+	if !playing {
+		return nil, ""
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	picture, mimeType, err := lan.FetchArtwork(ctx, address)
+	if err != nil {
+		return nil, ""
+	}
+	return picture, mimeType
+}
+
+func micros(d time.Duration) float64 { return float64(d) / 1e3 }
