@@ -40,26 +40,31 @@ func (e *engine) makeEntry(f *found) *Entry {
 		Interface: l.name, Index: l.index,
 		Seen: srv.born, Expires: srv.expires,
 	}
+	if entry.Addrs = e.addrsOf(f, l, target.Port); len(entry.Addrs) == 0 {
+		return nil
+	}
+	return entry
+}
+
+// addrsOf returns the addresses of the instance's host, best first.
+func (e *engine) addrsOf(f *found, l *link, port uint16) (out []netip.AddrPort) {
 	for _, t := range []uint16{dns.TypeA, dns.TypeAAAA} {
 		for _, r := range e.cache.slots[slot{f.link, f.host, t}] {
 			if a, ok := addrOf(r.rr); ok {
 				if a.Is6() && a.IsLinkLocalUnicast() {
 					a = a.WithZone(l.name)
 				}
-				entry.Addrs = append(entry.Addrs, netip.AddrPortFrom(a, target.Port))
+				out = append(out, netip.AddrPortFrom(a, port))
 			}
 		}
 	}
-	if len(entry.Addrs) == 0 {
-		return nil
-	}
-	slices.SortFunc(entry.Addrs, func(a, b netip.AddrPort) int {
+	slices.SortFunc(out, func(a, b netip.AddrPort) int {
 		if d := rank(l, a.Addr()) - rank(l, b.Addr()); d != 0 {
 			return d
 		}
 		return a.Compare(b)
 	})
-	return entry
+	return out
 }
 
 // rank orders addresses, best first.

@@ -136,20 +136,16 @@ func runInside(flags uintptr) error {
 		_ = cmd.Wait()
 		return errors.New(strings.TrimSpace("inside them: " + string(report)))
 	}
-	stop := make(chan struct{})
-	defer close(stop)
-	go func() {
-		for {
-			select {
-			case s := <-signals:
-				_ = cmd.Process.Signal(s)
-			case <-stop:
-				return
-			}
-		}
-	}()
+	go passOn(signals, cmd.Process) // ends with this process, just below
 	os.Exit(exitCode(cmd.Wait(), cmd))
 	return nil
+}
+
+// passOn sends each signal on to a process.
+func passOn(signals <-chan os.Signal, to *os.Process) {
+	for s := range signals {
+		_ = to.Signal(s)
+	}
 }
 
 // innerCommand describes this program in the namespaces that flags name. The
