@@ -168,7 +168,8 @@ func (c *correlator) lag(x, y []float64) int {
 // of the cross-spectrum's phase, each frequency weighted by its power.
 func (c *correlator) phaseDelay(x, y []float64) float64 {
 	s := c.cross(x, y)
-	low, high := int(phaseLow*2*windowSize/grid), int(phaseHigh*2*windowSize/grid)
+	const bin = grid / (2.0 * windowSize) // Hz
+	low, high := int(math.Ceil(phaseLow/bin)), int(math.Floor(phaseHigh/bin))
 	delay := 0.0
 	for range 4 { // unwrap by removing what is known
 		num, den := 0.0, 0.0
