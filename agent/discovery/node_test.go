@@ -152,6 +152,28 @@ func TestIPv6OnlyLink(t *testing.T) {
 	}
 }
 
+func TestTwoIPv6OnlyLinks(t *testing.T) {
+	l := newLan(t, 0)
+	for i := range 3 {
+		h, err := l.lab.NewHost(fmt.Sprint("six", i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.hosts = append(l.hosts, h)
+	}
+	second := l.newSwitch("second")
+	here, there := l.connect(0, l.sw, ""), l.connect(0, second, "")
+	l.connect(1, l.sw, "")
+	l.connect(2, second, "")
+	announce(t, l.open(0, Config{}), speaker("Middle"))
+	for host, link := range map[int]*netlab.Link{1: here, 2: there} {
+		es := eventually(t, "found over IPv6", browse(t, l.open(host, Config{}), "_ostp._udp"), has("Middle"))
+		if want := link.Addr6().WithZone("eth0"); len(es[0].Addrs) != 1 || es[0].Addrs[0].Addr() != want {
+			t.Errorf("addresses %v, want %v alone", es[0].Addrs, want)
+		}
+	}
+}
+
 func TestLinkComesAndGoes(t *testing.T) {
 	for name, c := range map[string]struct{ off, on func(*netlab.Link) error }{
 		"admin": {(*netlab.Link).Down, (*netlab.Link).Up}, "cable": {(*netlab.Link).Unplug, (*netlab.Link).Plug},

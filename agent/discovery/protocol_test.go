@@ -225,3 +225,22 @@ func TestManyUpdatesAreOneASecond(t *testing.T) {
 		t.Errorf("the last change was not seen: %+v", es)
 	}
 }
+
+func TestSimultaneousProbesAreSettledBeforeAnnouncing(t *testing.T) {
+	s := newSim(t, 2, 0)
+	first, second := s.engines[0].announce(s.now, speaker("Kitchen")), s.engines[1].announce(s.now, speaker("Kitchen"))
+	start := s.now
+	s.run(10 * time.Second)
+	// The same text, so the SRV records decide: "host1" is later than "host0".
+	if first.instance != "Kitchen (2)" || second.instance != "Kitchen" {
+		t.Errorf("names %q and %q", first.instance, second.instance)
+	}
+	_, told := s.messages(0, start, isAnswer)
+	for _, m := range told {
+		for _, rr := range m.Answer {
+			if srv, ok := rr.(*dns.SRV); ok && firstLabel(srv.Hdr.Name) == "Kitchen" {
+				t.Fatal("the loser announced the contested name")
+			}
+		}
+	}
+}
