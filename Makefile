@@ -24,6 +24,14 @@ build/tutti-linux-%: FORCE
 	GOOS=linux GOARCH=$* $(BUILD) -o $@ ./agent/cmd/tutti
 FORCE:
 
+demo: build ## three speakers play in time for 20 s; AUDIO=FILE plays yours
+	$(GO) build -o build/lab ./internal/lab
+	./build/lab demo $(if $(AUDIO),"$(AUDIO)")
+
+bench: build ## measure the figures of the README into build/bench.json; BENCH="sim lan" picks
+	$(GO) build -o build/lab ./internal/lab
+	./build/lab bench $(BENCH)
+
 test: ## unit, simulation and end-to-end tests
 	./internal/lab/prepare.sh
 	$(GO) vet ./...
