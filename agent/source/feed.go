@@ -16,22 +16,23 @@ func (l *live) connected(yes bool) {
 func (l *live) feed(pcm []float32, pressure func() bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	frames := len(pcm) / l.channels
-	for l.fill+frames > l.capacity() && !l.closed {
-		if pressure == nil || l.calm(pressure()) {
-			l.overrun(frames)
+	for len(pcm) > 0 && !l.closed {
+		free := l.capacity() - l.fill
+		if free == 0 {
+			if pressure == nil || l.calm(pressure()) {
+				l.overrun(len(pcm) / l.channels)
+			} else {
+				l.space.Wait()
+			}
 			continue
 		}
-		l.space.Wait()
+		at := (l.first + l.fill) % l.capacity()
+		n := min(len(pcm)/l.channels, free, l.capacity()-at)
+		copy(l.ring[at*l.channels:], pcm[:n*l.channels])
+		l.fill += n
+		pcm = pcm[n*l.channels:]
 	}
-	if l.closed {
-		return false
-	}
-	at := (l.first + l.fill) % l.capacity()
-	k := copy(l.ring[at*l.channels:], pcm)
-	copy(l.ring, pcm[k:])
-	l.fill += frames
-	return true
+	return !l.closed
 }
 
 // calm notes that the ring is full, and tells whether it has been so for two

@@ -30,6 +30,7 @@ func flacBytes(t testing.TB, pcm []float32, channels, rate, bits int, blocks ...
 	if err != nil {
 		t.Fatal(err)
 	}
+	enc.EnablePredictionAnalysis(false) // fails where int has 32 bits
 	assignment := []frame.Channels{0, frame.ChannelsMono, frame.ChannelsLR}[channels]
 	for len(pcm) > 0 {
 		n := min(4096, len(pcm)/channels)
@@ -101,14 +102,14 @@ func damaged(t *testing.T, data []byte) {
 		seed := uint32(k)
 		for range 1 + k%9 {
 			seed = seed*1664525 + 1013904223
-			at := int(seed) % len(bad)
+			at := int(seed>>1) % len(bad)
 			if k%2 == 0 {
-				at = int(seed) % min(400, len(bad)) // headers
+				at = int(seed>>1) % min(400, len(bad)) // headers
 			}
 			bad[at] ^= byte(1 << (seed >> 29))
 		}
 		if k%5 == 0 {
-			bad = bad[:int(seed)%len(bad)]
+			bad = bad[:int(seed>>1)%len(bad)]
 		}
 		tr, err := openTrack(writeFile(t, dir, "bad", bad), nil)
 		if err != nil {

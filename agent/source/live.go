@@ -16,6 +16,7 @@ import (
 // of its own, and the resampler holds the ring near its target fill.
 const (
 	fadeFrames = 96 // 2 ms
+	takeStep   = 16 // so that the converter takes little more than it needs
 	maxPPM     = 500
 )
 
@@ -110,23 +111,20 @@ func (l *live) begin(n int) {
 	l.target = min(max(l.target, l.need(n)), l.capacity()*3/4)
 	if l.fill >= l.target || l.ended && l.fill > 0 {
 		l.playing, l.gain = true, 0
-		l.conv.Reset()
 		l.steer.restart(l.fill)
 	}
 }
 
 // need returns the input frames that n output frames and a fade-out may take.
 func (l *live) need(n int) int {
-	slack := 64 * max(1, l.rate/Rate) // the converter looks ahead
-	return (n+fadeFrames)*l.rate/Rate*1001/1000 + slack
+	return (n+fadeFrames)*l.rate/Rate*1001/1000 + 2*takeStep*max(1, l.rate/Rate)
 }
 
 // take converts from the ring into dst and returns the frames written.
 func (l *live) take(dst []float32) int {
-	const step = 64 // so that the converter takes little more than it needs
 	room := len(dst) / l.channels
 	for n := 0; ; {
-		k := min(step, l.fill, l.capacity()-l.first)
+		k := min(takeStep, l.fill, l.capacity()-l.first)
 		src := l.ring[l.first*l.channels : (l.first+k)*l.channels]
 		written, used := l.conv.Process(dst[n*l.channels:], src)
 		n += written
@@ -178,6 +176,7 @@ func (l *live) dry() {
 	l.playing, l.gain = false, 0
 	if l.ended {
 		l.advance(l.fill) // less than the fade
+		l.conv.Reset()
 		return
 	}
 	l.status.Underruns++

@@ -272,6 +272,19 @@ func TestFIFO(t *testing.T) {
 	}
 }
 
+// What a pipe holds when its writer has gone is played, also where that is
+// seconds of audio.
+func TestFIFOSlowRate(t *testing.T) {
+	path, s := fifo(t, "s16le:8000:1")
+	const seconds = 12
+	data := raw16(sine(0, seconds*8000, 1, 400, 8000, 0.5))
+	go func() { _ = os.WriteFile(path, data, 0) }()
+	sound := hear(t, s, seconds*Rate-4800)
+	if st := s.Status().Live; st.Overruns != 0 {
+		t.Errorf("%d frames of sound, %+v", len(sound), *st)
+	}
+}
+
 // An odd byte of one writer must not shift the next one's samples.
 func TestFIFOPartialFrame(t *testing.T) {
 	path, s := fifo(t, "s16le:48000:1")

@@ -60,17 +60,22 @@ func newMP3(file *os.File, start int64) (*track, error) {
 	if err != nil {
 		return nil, fmt.Errorf("damaged MP3 file: %w", noEOF(err))
 	}
-	d := &mp3Decoder{r: dec, channels: h.channels, left: -1}
+	return trimmed(&mp3Decoder{r: dec, channels: h.channels, left: -1}, h, info, end-from), nil
+}
+
+// trimmed makes a track of size bytes that yields what the encoder was given,
+// where the file tells how much that is.
+func trimmed(d *mp3Decoder, h mp3Header, info xingInfo, size int64) *track {
 	t := &track{decoder: d, rate: h.rate, channels: h.channels}
 	t.frames = info.frames * int64(h.samples())
 	if info.frames == 0 {
-		t.frames = (end - from) * 8 * int64(h.rate) / int64(h.bitrate) // an estimate
+		t.frames = size * 8 * int64(h.rate) / int64(h.bitrate) // an estimate
 	}
 	if info.gapless && t.frames > info.delay+info.padding {
 		t.frames -= info.delay + info.padding
 		d.skip, d.left = info.delay+mp3DecoderDelay, t.frames
 	}
-	return t, nil
+	return t
 }
 
 // findMP3 returns the first frame header that another one follows.

@@ -176,7 +176,7 @@ func (p *pipe) reopen() bool {
 }
 
 // pressure tells whether the writer waits for us: then the pipe is full, or
-// the input is a file that has all its data at hand.
+// what remains is all there is, from a file or a writer that has gone.
 func (p *pipe) pressure() bool {
 	conn, err := p.file.SyscallConn()
 	if err != nil {
@@ -187,6 +187,10 @@ func (p *pipe) pressure() bool {
 		size, err := unix.FcntlInt(fd, unix.F_GETPIPE_SZ, 0)
 		if err != nil {
 			return // not a pipe
+		}
+		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		if _, err := unix.Poll(poll, 0); err != nil || poll[0].Revents&unix.POLLHUP != 0 {
+			return
 		}
 		if unread, err := unix.IoctlGetInt(int(fd), unix.TIOCINQ); err == nil {
 			pressed = unread >= size/2

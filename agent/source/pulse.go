@@ -104,12 +104,7 @@ func (c *pulseCapture) record(conn *pulseConn) error {
 func (c *pulseCapture) receive(data []byte) {
 	c.pcm = f32.append(c.pcm[:0], data)
 	c.mixed = c.mix.append(c.mixed[:0], c.pcm)
-	block := c.live.capacity() / 4 * c.live.channels
-	for rest := c.mixed; len(rest) > 0; {
-		n := min(len(rest), block)
-		c.live.feed(rest[:n], nil)
-		rest = rest[n:]
-	}
+	c.live.feed(c.mixed, nil)
 }
 
 // run waits for the connection to end and makes another, until Close.

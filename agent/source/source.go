@@ -134,9 +134,9 @@ func openSingle(ctx context.Context, in string, opt Options) (Source, error) {
 			return nil, fmt.Errorf("input %q: %s takes no argument", in, kind)
 		}
 		if kind == "tune" {
-			return newGenerated(in, newTune(), opt.Channels), nil
+			return newGenerated(in, "Four Rooms", newTune(), opt.Channels), nil
 		}
-		return newGenerated(in, silence{}, opt.Channels), nil
+		return newGenerated(in, "Silence", silence{}, opt.Channels), nil
 	}
 	if kind == "pulse" {
 		return openPulse(ctx, in, rest, opt)

@@ -104,7 +104,7 @@ func TestGapless(t *testing.T) {
 		}
 		s := mustOpen(t, Options{Inputs: list})
 		got := readAll(t, s)
-		if want := 5 * 12345 * Rate / rate; len(got)/2 < want-1 || len(got)/2 > want+1 {
+		if want := 5 * 12345 * (Rate / 100) / (rate / 100); len(got)/2 < want-1 || len(got)/2 > want+1 {
 			t.Errorf("%d Hz: %d frames, want %d", rate, len(got)/2, want)
 		}
 		left := channel(got, 0, 2)

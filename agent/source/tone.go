@@ -18,6 +18,7 @@ type generator interface {
 // generated is a source without an input. It never ends.
 type generated struct {
 	name   string
+	title  string
 	gen    generator
 	mix    *mixer
 	stereo []float32
@@ -26,11 +27,11 @@ type generated struct {
 }
 
 // newGenerated makes a source of gen with the given channels, 0 for two.
-func newGenerated(name string, gen generator, channels int) *generated {
+func newGenerated(name, title string, gen generator, channels int) *generated {
 	if channels == 0 {
 		channels = 2
 	}
-	return &generated{name: name, gen: gen, mix: newMixer(2, channels)}
+	return &generated{name: name, title: title, gen: gen, mix: newMixer(2, channels)}
 }
 
 func (g *generated) Channels() int { return g.mix.out }
@@ -55,9 +56,8 @@ func (g *generated) Read(dst []float32) (int, error) {
 }
 
 func (g *generated) Status() Status {
-	title := strings.ToUpper(g.name[:1]) + g.name[1:]
 	return Status{
-		Input: g.name, Count: 1, Tags: Tags{Title: title, Artist: "Tutti"},
+		Input: g.name, Count: 1, Tags: Tags{Title: g.title, Artist: "Tutti"},
 		Elapsed: duration(g.frames.Load(), Rate),
 	}
 }
@@ -100,7 +100,7 @@ func newTone(name, arg string, channels int) (Source, error) {
 		return nil, fmt.Errorf("input %q: write tone:HZ:DBFS with 0 < HZ < %d and DBFS from -200 to 0, such as tone:440:-20", name, Rate/2)
 	}
 	t := &tone{step: uint64(math.Round(hz / Rate * (1 << 32) * (1 << 32))), level: math.Pow(10, dbfs/20)}
-	return newGenerated(name, t, channels), nil
+	return newGenerated(name, fmt.Sprintf("Tone of %g Hz at %g dBFS", hz, dbfs), t, channels), nil
 }
 
 func (t *tone) render(dst []float32) {

@@ -3,11 +3,11 @@ package codec
 import "fmt"
 
 // FLAC here is our own frame coder after RFC 9639, one frame per payload and no
-// stream header. The library at hand can only write a whole stream, tries fixed
-// predictors with one Rice parameter per frame, never mid/side, and allocates
-// for every frame; at packets of 2.5 to 20 ms that costs several per cent of
-// size. Frames carry a running number, so that STREAMINFO and the payloads one
-// after the other make a FLAC file that any player reads.
+// stream header. The library at hand writes and reads whole streams only,
+// allocates for every frame, and packs less well (fixed predictors with one Rice
+// parameter: 0.7 to 2 % larger on test music). Frames carry a running number,
+// so that STREAMINFO and the payloads one after the other make a FLAC file that
+// any player reads.
 
 // Channel assignments of a stereo frame; others count channels less one.
 const (
