@@ -6,6 +6,9 @@
 // packet to packet and are not safe for concurrent use. In steady state neither
 // allocates. Decoders accept any bytes a stranger may send: they return an
 // error, write only inside the slice they were given, and use bounded memory.
+//
+// The FLAC coder is our own (RFC 9639): the library at hand works on whole
+// streams, allocates for every frame and packs less well; see flacencode.go.
 package codec
 
 import "fmt"
