@@ -1,38 +1,70 @@
 // Package config is what a person sets in tutti.toml, and what a speaker itself
 // remembers over a power cut.
+//
+// One table, [Keys], holds every setting with its type, default, range and
+// description; the file's reader, the printed file and the flags of `tutti run`
+// come out of it, so that none can differ from the others. The file is read
+// strictly: an unknown key or a value out of range is an error that names the
+// line. go-toml's expression parser is used rather than its decoder, because only
+// the former tells the line of a value that is of the right type but out of range.
+//
+// Volumes are percent, trims milliseconds. Nothing here is safe for concurrent
+// use; a Config is a plain value.
 package config
 
-import "time"
+import (
+	"path/filepath"
+	"time"
+)
 
-// Config is tutti.toml.
+// Config is tutti.toml; Keys says what each field means.
 type Config struct {
-	Name       string  // of this speaker; empty: the host's name
-	Room       string  // where it stands; empty: its name
-	Channel    string  // to play; empty: the first that is found
-	Source     string  // host:port of a sender, for networks without mDNS
-	Output     string  // auto, pulse[:SINK], wav:FILE, virtual[:…], null
-	ChannelMap string  // stereo, left, right, mono, 3, 3+4
-	Volume     int     // 0 to 100, until it is changed for the first time
-	TrimMS     float64 // likewise; above 0: play later
-	Interface  string  // empty: all that can multicast
-	StateDir   string  // where State is kept; empty: the user's state directory
-	Tolerant   bool    // accept the CRCs of senders that read the draft differently
-	Legacy     bool    // answer clients that look for _soluna._udp and _soluna._tcp
+	Name       string
+	Room       string
+	Channel    string
+	Source     string
+	Output     string
+	ChannelMap string
+	Volume     int
+	TrimMS     float64
+	Interface  string
+	StateDir   string
+	Tolerant   bool
+	Legacy     bool
+	LogLevel   string
 	HTTP       HTTP
-	LogLevel   string // debug, info, warn, error
 
-	HostSkewPPM float64 // for experiments: run this host's clock fast
+	HostSkewPPM float64
 }
 
 // HTTP is how the API is served.
 type HTTP struct {
-	Listen string // address:port; ":8400" is every address
-	Key    string // household key; empty: no key is asked for
+	Listen string
+	Key    string
 }
 
-// Default returns the configuration of a speaker without a file.
+// DefaultListen is where a speaker's API is served unless configured otherwise.
+const DefaultListen = ":8400"
+
+// Default returns the configuration of a speaker without a file. StateDir is
+// empty: DefaultStateDir knows it.
 func Default() Config {
-	return Config{Output: "auto", ChannelMap: "stereo", Volume: 50, Legacy: true, LogLevel: "info", HTTP: HTTP{Listen: ":8400"}}
+	return Config{Output: "auto", ChannelMap: "stereo", Volume: 50, Legacy: true, LogLevel: "info", HTTP: HTTP{Listen: DefaultListen}}
+}
+
+// DefaultStateDir returns where State is kept when nothing is configured: where
+// systemd says, else the user's state directory, else that of the system.
+func DefaultStateDir(getenv func(string) string, uid int) string {
+	if dir := getenv("STATE_DIRECTORY"); dir != "" {
+		return dir
+	}
+	if dir := getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "tutti")
+	}
+	if home := getenv("HOME"); uid != 0 && filepath.IsAbs(home) {
+		return filepath.Join(home, ".local", "state", "tutti")
+	}
+	return "/var/lib/tutti"
 }
 
 // State is what survives a power cut.
