@@ -56,7 +56,7 @@ func (n *nearby) take(event discovery.Event, order int) {
 	if e.Text["role"] == describe.RoleSpeaker {
 		port, err := strconv.ParseUint(e.Text["http"], 10, 16)
 		if err == nil {
-			n.speakers[key] = control.Peer{ID: e.Text["id"], Name: e.Text["name"], Room: e.Text["room"], Channel: e.Text["channel"],
+			n.speakers[key] = control.Peer{ID: e.Text["id"], Name: e.Instance, Room: e.Text["room"], Channel: e.Text["channel"],
 				Version: e.Text["ver"], Address: netip.AddrPortFrom(e.Addrs[0].Addr(), uint16(port)).String()}
 		}
 	}

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strconv"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/tutti-audio/tutti/agent/discovery"
@@ -27,10 +30,13 @@ type SendConfig struct {
 // Sending is a source on the network: sender, HTTP and announcement.
 type Sending struct {
 	*lan.Sender
+	input   source.Source
 	node    *discovery.Node
 	service *discovery.Announcement
 	server  *http.Server
 	address string
+	quit    chan struct{}
+	wait    sync.WaitGroup
 }
 
 // Send starts a source.
@@ -39,7 +45,7 @@ func Send(c SendConfig) (*Sending, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot serve the description on %s: %w; choose another with --http", c.Listen, err)
 	}
-	s := &Sending{address: listener.Addr().String()}
+	s := &Sending{input: c.Input, address: listener.Addr().String(), quit: make(chan struct{})}
 	c.HTTP = uint16(listener.Addr().(*net.TCPAddr).Port)
 	c.Source = c.Input
 	if s.Sender, err = lan.NewSender(c.SenderConfig); err != nil {
@@ -47,11 +53,12 @@ func Send(c SendConfig) (*Sending, error) {
 		return nil, err
 	}
 	s.server = &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10}
-	go func() {
+	s.wait.Go(func() {
 		if err := s.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			c.Log.Error("the description is no longer served", "error", err)
 		}
-	}()
+	})
+	s.wait.Go(s.followTags)
 	if err := s.announce(c); err != nil {
 		c.Log.Warn("speakers cannot find this source by themselves", "error", err, "instead", "tutti run --source "+s.Address())
 	}
@@ -72,7 +79,7 @@ func (s *Sending) announce(c SendConfig) (err error) {
 		Instance: d.Channel + " from " + d.Name, Type: describe.ServiceType, Port: d.Port, Text: d.Text(id, c.Name, c.Version),
 	}
 	if len(service.Instance) > 63 {
-		service.Instance = service.Instance[:63]
+		service.Instance = strings.ToValidUTF8(service.Instance[:63], "")
 	}
 	if c.Legacy {
 		service.Aliases = []string{describe.LegacyUDP, describe.LegacyTCP}
@@ -80,6 +87,49 @@ func (s *Sending) announce(c SendConfig) (err error) {
 	s.service, err = s.node.Announce(service)
 	return err
 }
+
+// tagsEvery is how often the input is asked what it plays.
+const tagsEvery = 200 * time.Millisecond
+
+// followTags tells the speakers what is playing whenever that changes.
+func (s *Sending) followTags() {
+	ticker := time.NewTicker(tagsEvery)
+	defer ticker.Stop()
+	last := source.Status{Index: -1}
+	for {
+		if now := s.input.Status(); now.Index != last.Index || now.Input != last.Input || !sameTags(now.Tags, last.Tags) {
+			last = now
+			s.SetTags(tagsOf(now))
+		}
+		select {
+		case <-s.quit:
+			return
+		case <-s.Ended():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+func sameTags(a, b source.Tags) bool {
+	return a.Title == b.Title && a.Artist == b.Artist && a.Album == b.Album && len(a.Artwork) == len(b.Artwork)
+}
+
+// tagsOf says what plays; a file without a title is called by its name.
+func tagsOf(now source.Status) lan.Tags {
+	t := now.Tags
+	if t.Title == "" && now.Live == nil {
+		name := filepath.Base(now.Input)
+		t.Title = strings.TrimSuffix(name, filepath.Ext(name))
+	}
+	return lan.Tags{
+		Tags:    describe.Tags{Title: t.Title, Artist: t.Artist, Album: t.Album},
+		Picture: t.Artwork, PictureType: t.ArtworkType,
+	}
+}
+
+// Playing returns what the input plays.
+func (s *Sending) Playing() source.Status { return s.input.Status() }
 
 // Address returns host:port for tutti run --source.
 func (s *Sending) Address() string {
@@ -93,11 +143,13 @@ func (s *Sending) Close() error {
 	if s.node != nil {
 		errs = append(errs, s.node.Close())
 	}
+	close(s.quit)
 	errs = append(errs, s.Sender.Close())
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	if err := s.server.Shutdown(ctx); err != nil {
 		errs = append(errs, s.server.Close())
 	}
+	s.wait.Wait()
 	return errors.Join(errs...)
 }

@@ -49,7 +49,9 @@ type Speaker struct {
 	session  *lan.Receiver
 	address  string // of the session's source
 	phase    phase
-	saveFail string // why the state could not be saved
+	saveFail string    // why the state could not be saved
+	aligned  time.Time // since when playout has run without a discontinuity
+	jumps    uint64    // of playout, until then
 
 	quit chan struct{}
 	wait sync.WaitGroup

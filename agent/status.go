@@ -2,9 +2,9 @@ package agent
 
 import (
 	"context"
-	"fmt"
 	"time"
 
+	"github.com/tutti-audio/tutti/agent/config"
 	"github.com/tutti-audio/tutti/agent/control"
 	"github.com/tutti-audio/tutti/agent/player"
 	"github.com/tutti-audio/tutti/agent/session/lan"
@@ -14,8 +14,8 @@ import (
 
 // SetName implements control.Speaker.
 func (s *Speaker) SetName(name string) error {
-	if name == "" || len(name) > 63 {
-		return fmt.Errorf("name %q: use 1 to 63 bytes", name)
+	if err := config.CheckName(name); err != nil {
+		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -24,7 +24,7 @@ func (s *Speaker) SetName(name string) error {
 	}
 	s.wants.name, s.state.Name = name, name
 	s.save()
-	return s.announceAgain()
+	return s.rename()
 }
 
 // Join implements control.Speaker.
@@ -62,7 +62,7 @@ func (s *Speaker) Status() control.Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := control.Status{
-		ID: s.state.ID, Name: s.wants.name, Room: s.wants.room, Version: s.version, Since: s.since.UTC(),
+		ID: s.state.ID, Name: s.shown(), Room: s.wants.room, Version: s.version, Since: s.since.UTC(),
 		State: s.phase.state, Reason: s.phase.reason, Problem: s.phase.problem, Channel: s.wants.channel,
 		Volume: s.wants.volume, Muted: s.wants.muted, TrimMS: float64(s.wants.trim.Microseconds()) / 1000, Map: s.wants.mapping.String(),
 		Realtime: p.RealTime,
@@ -103,6 +103,7 @@ func (s *Speaker) fillTiming(st *control.Status, p player.Status) {
 	t.OffsetUS, t.BoundUS = micros(p.Presented.Late), micros(p.Presented.Bound)
 	t.PresentedMedia, t.PresentedHouse = p.Presented.Media, int64(p.Presented.House)
 	t.PresentedLocal = s.clock.Monotonic(p.Presented.Local)
+	t.SinceAlignedS = s.sinceAligned(p).Seconds()
 	t.MarginMS, t.BufferedMS, t.QueuedMS = micros(p.Engine.Margin)/1000, micros(p.Engine.Buffered)/1000, micros(p.Fill)/1000
 	t.WorstWakeLate = micros(p.WakeLate)
 	if s.session == nil {
@@ -113,6 +114,20 @@ func (s *Speaker) fillTiming(st *control.Status, p player.Status) {
 	t.HostPPM, t.RoundTripUS, t.ClockSamples = e.Drift*1e6, micros(e.RoundTrip), e.Samples
 	t.ClockSigmaUS = micros(e.Sigma(now))
 	t.HoldoverS = now.Sub(e.At).Seconds()
+}
+
+// sinceAligned is how long playout has run without a discontinuity, seen once a
+// second. Callers hold mu.
+func (s *Speaker) sinceAligned(p player.Status) time.Duration {
+	now := time.Now()
+	if !p.Playing {
+		s.aligned = time.Time{}
+		return 0
+	}
+	if s.aligned.IsZero() || s.jumps != p.Engine.Jumps {
+		s.aligned, s.jumps = now, p.Engine.Jumps
+	}
+	return now.Sub(s.aligned)
 }
 
 // stream describes what plays. Callers hold mu.

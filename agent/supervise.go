@@ -32,7 +32,7 @@ func (s *Speaker) supervise() {
 		s.say("joining", "found "+address, "")
 		r, err := lan.Join(ctx, lan.ReceiverConfig{
 			Source: address, Interface: s.config.Interface, ID: s.state.ID, Name: s.name(), SSRC: s.ssrc,
-			Tolerant: s.config.Tolerant, Clock: s.clock, Sink: s.player, Log: s.log,
+			Tolerant: s.config.Tolerant, Clock: s.clock, Sink: namedSink{s.player, s}, Log: s.log,
 		})
 		if err != nil {
 			s.say("waiting", "cannot join", err.Error())
@@ -101,7 +101,7 @@ func (s *Speaker) pause(ctx context.Context, d time.Duration) {
 func (s *Speaker) name() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.wants.name
+	return s.shown()
 }
 
 func (s *Speaker) channel() string {

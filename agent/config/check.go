@@ -44,6 +44,17 @@ func oneOf(choices ...string) func(any) error {
 	}
 }
 
+// CheckName reports what is wrong with a speaker's name, or nil.
+func CheckName(name string) error {
+	if name == "" {
+		return errors.New("the name is empty: use 1 to 63 bytes")
+	}
+	if err := label(&name); err != nil {
+		return fmt.Errorf("name %w: use 1 to 63 bytes", err)
+	}
+	return nil
+}
+
 // label is a name that fits a DNS-SD instance.
 func label(p any) error {
 	text := *p.(*string)
