@@ -22,10 +22,12 @@ const Channels = 2
 
 // Format is what a device granted.
 type Format struct {
-	Name   string        // for people: "virtual card, +120 ppm"
-	Rate   int           // frames per second
-	Buffer int           // frames that can be queued
-	Fixed  time.Duration // delay behind the position, such as a DAC's filter
+	Name    string        // for people: "virtual card, +120 ppm"
+	Problem string        // what is wrong with it although it is open; empty: nothing
+	Rate    int           // frames per second
+	Buffer  int           // frames that can be queued
+	Lead    time.Duration // that must be queued at least, lest it run dry
+	Fixed   time.Duration // delay behind the position, such as a DAC's filter
 }
 
 // Position is where a device is.
@@ -54,6 +56,10 @@ type Device interface {
 func Open(spec string, clock *hostclock.Clock) (Device, error) {
 	kind, rest, _ := strings.Cut(spec, ":")
 	switch kind {
+	case "auto":
+		return openAuto(clock)
+	case "pulse":
+		return openPulse(rest, clock)
 	case "null":
 		return openVirtual(virtualConfig{name: "null"}, clock)
 	case "wav":

@@ -43,7 +43,9 @@ type thread struct {
 	written timebase.Card
 	xruns   uint64
 	reads   int
-	fill    time.Duration
+	reading servo.Reading // the last
+	wanted  time.Duration // to be queued for the stream's sake
+	fill    time.Duration // to be queued
 	buffer  []float32
 
 	published timebase.Local
@@ -53,7 +55,7 @@ type thread struct {
 
 func newThread(p *Player) *thread {
 	c := p.config
-	t := &thread{player: p, fill: idleFill, volume: c.Volume, muted: c.Muted, trim: c.Trim, card: servo.NewCard(timebase.Rate, c.CardPPM, 0)}
+	t := &thread{player: p, wanted: idleFill, fill: idleFill, volume: c.Volume, muted: c.Muted, trim: c.Trim, card: servo.NewCard(timebase.Rate, c.CardPPM, 0)}
 	t.engine = playout.New(t.card, c.Volume, c.Muted, c.Mapping)
 	t.engine.SetTrim(c.Trim)
 	return t
@@ -64,9 +66,17 @@ func (t *thread) start(f playout.Format) error {
 	for t.player.packets.peek() != nil { // of the stream before
 		t.player.packets.pop()
 	}
-	t.fill = min(max(time.Duration(float64(f.Latency)*fillShare), leastFill), mostFill)
+	t.wanted = min(max(time.Duration(float64(f.Latency)*fillShare), leastFill), mostFill)
+	t.setFill()
+	if t.fill > f.Latency*3/4 {
+		t.player.config.Log.Warn("the stream's latency is too short for this output: packets will come too late for it",
+			"latency", f.Latency, "output", t.format.Name, "queue", t.fill, "instead", "tutti send --latency "+(2*t.fill).String())
+	}
 	return t.engine.Start(f)
 }
+
+// setFill keeps as much queued as the stream and the device want.
+func (t *thread) setFill() { t.fill = max(t.wanted, t.format.Lead) }
 
 // ensureOpen opens the device if it is not open. When that fails it waits a
 // little and reports false.
@@ -86,10 +96,12 @@ func (t *thread) ensureOpen() bool {
 	}
 	t.device, t.format, t.retry, t.reads, t.xruns = device, device.Format(), 0, 0, 0
 	t.opened++
+	t.setFill()
 	if t.format.Rate != t.card.Nominal() {
 		t.card.SetNominal(t.format.Rate)
 	}
 	t.card.Restart()
+	t.reading = servo.Reading{}
 	t.buffer = make([]float32, t.format.Buffer*output.Channels)
 	t.written = 0
 	t.player.config.Log.Info("output open", "output", t.format.Name, "rate", t.format.Rate, "buffer", t.format.Buffer)
@@ -127,6 +139,16 @@ func (t *thread) closeDevice() {
 // turn is one round of the audio thread: take what came, read the position, top
 // the device up, sleep.
 func (t *thread) turn() {
+	c := t.player.config.Clock
+	a0 := c.Now()
+	if late := a0.Sub(dbgUntil); dbgUntil != 0 && late > time.Millisecond {
+		println("late wake us", late.Microseconds())
+	}
+	defer func() {
+		if d := dbg3.Sub(a0); d > time.Millisecond {
+			println("turn us", dbg1.Sub(a0).Microseconds(), dbg2.Sub(dbg1).Microseconds(), dbg3.Sub(dbg2).Microseconds())
+		}
+	}()
 	select {
 	case command := <-t.player.commands:
 		command(t)
@@ -137,13 +159,16 @@ func (t *thread) turn() {
 		t.engine.SetClock(*e)
 	}
 	now := t.player.config.Clock.Now()
+	dbg1 = now
 	if err := t.topUp(now); err != nil {
 		t.player.config.Log.Warn("output lost", "output", t.format.Name, "error", err)
 		t.closeDevice()
 		t.publishLoss(err.Error())
 		return
 	}
+	dbg2 = c.Now()
 	t.publish(now)
+	dbg3 = c.Now()
 	t.sleep(now)
 }
 
@@ -164,8 +189,11 @@ func (t *thread) topUp(now timebase.Local) error {
 		t.xruns = pos.Xruns
 	}
 	t.written = pos.Written
-	t.card.Add(servo.Reading{Played: pos.Played, At: pos.At.Add(t.format.Fixed)})
-	t.reads++
+	if r := (servo.Reading{Played: pos.Played, At: pos.At.Add(t.format.Fixed)}); r != t.reading {
+		t.reading = r // some devices repeat a reading until they have another
+		t.card.Add(r)
+		t.reads++
+	}
 	frames := int(t.fill.Seconds()*float64(t.format.Rate) - t.queued(now))
 	frames = min(frames, t.format.Buffer)
 	if frames <= 0 {
@@ -204,6 +232,9 @@ func (t *thread) sleep(began timebase.Local) {
 	t.dither += golden
 	t.dither -= math.Floor(t.dither)
 	until := began.Add(time.Duration(float64(wake) * (0.9 + 0.2*t.dither)))
+	dbgUntil = until
 	t.player.config.Clock.SleepUntil(until)
 	t.wakeLate = max(t.wakeLate, t.player.config.Clock.Now().Sub(until))
 }
+
+var dbg1, dbg2, dbg3, dbgUntil timebase.Local

@@ -1,0 +1,70 @@
+package output
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/jfreymuth/pulse/proto"
+	"golang.org/x/sys/unix"
+
+	"github.com/tutti-audio/tutti/sync/timebase"
+)
+
+// How often the server is asked for the stream's timing: often at first, since
+// playout begins by the first answers.
+const (
+	pollFast  = 10 * time.Millisecond
+	pollSlow  = 100 * time.Millisecond
+	fastPolls = 50
+)
+
+// poll keeps the reading fresh until the connection ends.
+func (p *pulse) poll() {
+	timer := time.NewTimer(pollFast)
+	defer timer.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-p.conn.gone:
+			return
+		case <-timer.C:
+		}
+		if _, err := p.ask(); err != nil {
+			p.conn.lose(err)
+			return
+		}
+		timer.Reset(pollSlow)
+		if n < fastPolls {
+			timer.Reset(pollFast)
+		}
+	}
+}
+
+// ask makes a reading and returns how many frames the sink had taken.
+func (p *pulse) ask() (taken timebase.Card, err error) {
+	var reply proto.GetPlaybackLatencyReply
+	before := p.clock.Now()
+	if err := p.conn.client.Request(&proto.GetPlaybackLatency{StreamIndex: p.stream}, &reply); err != nil {
+		return 0, fmt.Errorf("the PulseAudio server does not tell the time: %w", err)
+	}
+	after := p.clock.Now()
+	waiting := time.Duration(reply.Latency+1) * time.Microsecond
+	played := float64(reply.ReadIndex/pulseFrame) - waiting.Seconds()*float64(p.format.Rate)
+	r := pulseReading{played: timebase.Card(math.Floor(played)), at: p.stamped(reply.ReplyTime, before, after)}
+	if last := p.reading.Load(); last == nil || r.at > last.at {
+		p.reading.Store(&r)
+	}
+	return timebase.Card(reply.ReadIndex / pulseFrame), nil
+}
+
+// stamped turns the server's stamp, a wall-clock time, into local time. One that
+// does not lie between question and answer is another host's, or the wall clock
+// was stepped: then the answer's arrival has to do.
+func (p *pulse) stamped(t proto.Time, before, after timebase.Local) timebase.Local {
+	wall := int64(t.Seconds)*1e9 + (int64(t.Microseconds)+1)*1e3
+	at, ok := p.clock.FromRealtime(unix.NsecToTimespec(wall))
+	if !ok || at < before || at > after {
+		return after
+	}
+	return at
+}
