@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -74,7 +75,7 @@ func (s *Speaker) Status() control.Status {
 		st.State, st.Reason = "joining", "waiting for the first packets"
 	}
 	if st.Problem == "" {
-		st.Problem = s.saveFail
+		st.Problem = cmp.Or(p.Output.Problem, s.saveFail)
 	}
 	s.fillPackets(&st, p)
 	s.fillTiming(&st, p)
