@@ -237,7 +237,7 @@ func TestPulsePosition(t *testing.T) {
 		}
 		settled, _ := device.Position()
 		var ours, theirs []float64
-		for range 50 {
+		for range 25 {
 			if err := f.run(clock, 60*time.Millisecond); err != nil {
 				t.Fatal(err)
 			}
