@@ -21,7 +21,9 @@ type room struct {
 }
 
 // recording is the file that the room's card records to.
-func (r *room) recording() string { return filepath.Join(r.house.dir, strings.ReplaceAll(strings.ToLower(r.name), " ", "-")+".wav") }
+func (r *room) recording() string {
+	return filepath.Join(r.house.dir, strings.ReplaceAll(strings.ToLower(r.name), " ", "-")+".wav")
+}
 
 // card is the room's output.
 func (r *room) card(seed int) string {
