@@ -1,52 +1,202 @@
 package main
 
 import (
-	"encoding/json"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"strconv"
+	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/tutti-audio/tutti/agent"
 	"github.com/tutti-audio/tutti/agent/config"
+	"github.com/tutti-audio/tutti/agent/control"
 )
 
-func runCommand() *cobra.Command {
-	c := config.Default()
+const runLong = `Be a speaker: find a source, join it and play in time with all other speakers.
+
+Settings come from tutti.toml (--config FILE, else $XDG_CONFIG_HOME/tutti/tutti.toml,
+else /etc/tutti/tutti.toml) and from the flags, which win. --print-config prints
+the settings in force, explained, as a file to begin with. What is changed later
+by the page, the API or tutti volume is remembered and wins over both.
+
+The web page, the API and the metrics are served on port 8400; when another
+speaker on this host has that, on a free port.`
+
+const runExample = `  tutti run
+  tutti run --name Kitchen --channel house
+  tutti run --output pulse:alsa_output.usb --volume 30
+  tutti run --print-config > tutti.toml`
+
+func runCommand(around surroundings) *cobra.Command {
+	var file string
+	var show bool
+	flags := &overrides{}
 	cmd := &cobra.Command{
-		Use: "run", Short: "Be a speaker", Args: cobra.NoArgs,
+		Use: "run", Short: "Be a speaker", GroupID: groupPlay, Args: cobra.NoArgs, Long: runLong, Example: runExample,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			log, err := logger(cmd.ErrOrStderr(), c.LogLevel)
+			c, err := configure(config.Locate(file, around.getenv), flags, around)
 			if err != nil {
 				return err
 			}
-			listener, err := net.Listen("tcp", c.HTTP.Listen)
+			if show {
+				return config.Print(around.out, c)
+			}
+			log, err := logger(around.err, c.LogLevel)
 			if err != nil {
 				return err
 			}
-			s, err := agent.New(c, version, uint16(listener.Addr().(*net.TCPAddr).Port), log)
-			if err != nil {
-				return err
-			}
-			mux := http.NewServeMux()
-			mux.HandleFunc("GET /api/v1/status", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(s.Status()) })
-			server := &http.Server{Handler: mux}
-			go server.Serve(listener)
-			<-cmd.Context().Done()
-			server.Close()
-			return s.Close()
+			return beSpeaker(cmd.Context(), c, log)
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&c.Name, "name", c.Name, "name of this speaker")
-	f.StringVar(&c.Channel, "channel", c.Channel, "channel to play; empty: the first that is found")
-	f.StringVar(&c.Source, "source", c.Source, "host:port of a sender, without mDNS")
-	f.StringVar(&c.Output, "output", c.Output, "pulse[:SINK], wav:FILE, virtual[:KEY=VALUE,…], null or auto")
-	f.StringVar(&c.Interface, "interface", c.Interface, "network interface")
-	f.StringVar(&c.StateDir, "state-dir", "/tmp", "where settings are remembered")
-	f.StringVar(&c.HTTP.Listen, "http", c.HTTP.Listen, "address:port of the API")
-	f.StringVar(&c.LogLevel, "log-level", c.LogLevel, "debug, info, warn or error")
-	f.IntVar(&c.Volume, "volume", c.Volume, "0 to 100")
-	f.Float64Var(&c.HostSkewPPM, "host-skew-ppm", 0, "for experiments: run this host's clock fast")
+	f.StringVar(&file, "config", "", "`file` to read instead of the user's or the system's tutti.toml")
+	f.BoolVar(&show, "print-config", false, "print the settings in force and end")
+	flags.register(f)
 	return cmd
+}
+
+// overrides are settings given as flags.
+type overrides struct{ given []override }
+
+type override struct {
+	key  config.Key
+	text string
+}
+
+// register makes a flag of every setting.
+func (o *overrides) register(f *pflag.FlagSet) {
+	for _, k := range config.Keys() {
+		flag := f.VarPF(&settingFlag{key: k, into: o, text: k.Text(config.Default())}, k.Flag, "", k.Help())
+		if k.Type() == "boolean" {
+			flag.NoOptDefVal = "true"
+		}
+	}
+}
+
+// settingFlag is one setting as a flag. It refuses what the file would refuse.
+type settingFlag struct {
+	key  config.Key
+	into *overrides
+	text string
+}
+
+func (s *settingFlag) String() string { return s.text }
+func (s *settingFlag) Type() string   { return s.key.Type() }
+func (s *settingFlag) Set(text string) error {
+	c := config.Default()
+	if err := s.key.Set(&c, text); err != nil {
+		return err
+	}
+	s.text = text
+	s.into.given = append(s.into.given, override{s.key, text})
+	return nil
+}
+
+// configure reads the file, if there is one, and puts the environment and the
+// flags over it.
+func configure(path string, flags *overrides, around surroundings) (config.Config, error) {
+	c := config.Default()
+	if path != "" {
+		var err error
+		if c, err = config.Load(path); err != nil {
+			return c, coded{err, exitMisused}
+		}
+	}
+	if key := around.getenv("TUTTI_KEY"); key != "" {
+		k, _ := config.Find("http.key")
+		if err := k.Set(&c, key); err != nil {
+			return c, misused("$TUTTI_KEY: %w", err)
+		}
+	}
+	for _, o := range flags.given {
+		if err := o.key.Set(&c, o.text); err != nil {
+			return c, misused("--%s: %w", o.key.Flag, err)
+		}
+	}
+	if c.StateDir == "" {
+		c.StateDir = config.DefaultStateDir(around.getenv, os.Getuid())
+	}
+	return c, nil
+}
+
+// beSpeaker runs a speaker and its API until the context ends.
+func beSpeaker(ctx context.Context, c config.Config, log *slog.Logger) error {
+	listener, err := listen(ctx, c.HTTP.Listen, log)
+	if err != nil {
+		return err
+	}
+	dir, release, err := config.OwnStateDir(c.StateDir)
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	defer release()
+	if dir != c.StateDir {
+		log.Warn("another speaker on this host uses the state directory", "instead", dir)
+		c.StateDir = dir
+	}
+	port := listener.Addr().(*net.TCPAddr).Port
+	s, err := agent.New(c, version, uint16(port), log)
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	server := control.NewServer(control.Config{Speaker: s, Key: c.HTTP.Key, Log: log})
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	log.Info("this speaker is on", "name", s.Status().Name, "page", "http://localhost:"+strconv.Itoa(port))
+	if c.HTTP.Key == "" {
+		log.Debug("anybody on this network can change this speaker", "instead", "set [http] key in tutti.toml")
+	}
+	select {
+	case <-ctx.Done():
+		err = server.Close()
+		<-served
+	case err = <-served:
+	}
+	return errors.Join(err, s.Close())
+}
+
+// listen opens the API's port. When another speaker on this host has the usual
+// one, any free port does: it is announced.
+func listen(ctx context.Context, address string, log *slog.Logger) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	if err == nil {
+		return l, nil
+	}
+	host, port, _ := net.SplitHostPort(address)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		if !isTutti(ctx, net.JoinHostPort(host, port)) {
+			return nil, fmt.Errorf("port %s belongs to another program: end that, or choose another with --http :PORT", port)
+		}
+		if address == config.DefaultListen {
+			l, err = net.Listen("tcp", net.JoinHostPort(host, "0"))
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot serve the page and the API on %s: %w; choose another with --http ADDRESS:PORT", address, err)
+	}
+	log.Warn("another speaker on this host has the port", "port", port, "instead", l.Addr())
+	return l, nil
+}
+
+// isTutti asks whether a speaker serves the address of this host.
+func isTutti(ctx context.Context, address string) bool {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	host, port, _ := net.SplitHostPort(address)
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	c := client{address: net.JoinHostPort(host, port), http: http.DefaultClient}
+	var h control.Health
+	return c.get(ctx, "/healthz", &h) == nil && h.Program == "tutti"
 }

@@ -1,65 +1,161 @@
 package main
 
 import (
-	"fmt"
+	"context"
+	"errors"
+	"net"
+	"net/netip"
 	"os"
-	"time"
+	"strconv"
+	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tutti-audio/tutti/agent"
-	"github.com/tutti-audio/tutti/agent/session/lan"
+	"github.com/tutti-audio/tutti/agent/config"
 	"github.com/tutti-audio/tutti/agent/source"
 	"github.com/tutti-audio/tutti/internal/hostclock"
-	"github.com/tutti-audio/tutti/ostp/codec"
+	"github.com/tutti-audio/tutti/ostp"
 )
 
-func sendCommand() *cobra.Command {
-	var o source.Options
-	var c agent.SendConfig
-	var codecName string
-	var packet, latency time.Duration
+const sendLong = `Send audio to all speakers of a channel, until the input ends or for ever with --loop.
+
+INPUT is one of
+  FILE…       WAV, FLAC, MP3, Ogg Vorbis and Ogg Opus files, directories and playlists
+              (.m3u, .pls), played without gaps
+  -           raw PCM on standard input; say what it is with --format s16le:48000:2
+  PIPE        raw PCM from a FIFO; a writer that pauses or goes makes silence
+  pulse[:NAME], pulse:monitor
+              what PulseAudio records, or what it plays
+  tone[:HZ[:DBFS]], tune, silence
+              a test tone, a tune that is made up here, nothing
+
+--latency is the time from here to the speakers, the same for all. The longer it
+is, the more a bad network can be late without being heard:
+` + profileHelp + `
+Packets get shorter than that where PCM would not fit an Ethernet frame, unless
+--packet is given.`
+
+const sendExample = `  tutti send ~/Music/*.flac
+  tutti send --channel party --loop --latency wifi --codec opus party.m3u
+  tutti send --latency low pulse:monitor
+  mkfifo /tmp/audio; tutti send --format s16le:44100:2 /tmp/audio`
+
+// defaultSendListen is where the description is served; when that is taken, any
+// free port does.
+const defaultSendListen = ":8401"
+
+// sendFlags is what the person asked for.
+type sendFlags struct {
+	channel, name, codec, latency, packet string
+	group, ifi, http, level               string
+	bitrate, bits                         int
+	legacy                                bool
+	input                                 source.Options
+}
+
+func sendCommand(around surroundings) *cobra.Command {
+	var o sendFlags
 	cmd := &cobra.Command{
-		Use: "send INPUT…", Short: "Send audio to the speakers", Args: cobra.MinimumNArgs(1),
+		Use: "send INPUT…", Short: "Send audio to the speakers", GroupID: groupPlay, Args: cobra.MinimumNArgs(1),
+		Long: sendLong, Example: sendExample,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			log, err := logger(cmd.ErrOrStderr(), "info")
-			if err != nil {
-				return err
-			}
-			o.Inputs, o.Log = args, log
-			in, err := source.Open(cmd.Context(), o)
-			if err != nil {
-				return err
-			}
-			defer in.Close()
-			kind, err := codec.ParseName(codecName)
-			if err != nil {
-				return err
-			}
-			c.Input, c.Log, c.Clock, c.Version, c.Latency = in, log, hostclock.New(0), version, latency
-			c.Codec = codec.Params{Type: kind, Frames: int(packet * 48000 / time.Second)}
-			c.Name, _ = os.Hostname()
-			s, err := agent.Send(c)
-			if err != nil {
-				return err
-			}
-			fmt.Fprintln(cmd.OutOrStdout(), "sending", c.Channel, "at", s.Address())
-			select {
-			case <-cmd.Context().Done():
-			case <-s.Ended():
-			}
-			return s.Close()
+			o.input.Inputs = args
+			return send(cmd.Context(), o, around, cmd.Flags().Changed("http"))
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&c.Channel, "channel", "default", "name of the channel")
-	f.StringVar(&codecName, "codec", "pcm16", "pcm16, pcm24, opus or flac")
-	f.DurationVar(&packet, "packet", 5*time.Millisecond, "packet time")
-	f.DurationVar(&latency, "latency", 100*time.Millisecond, "source to speaker")
-	f.BoolVar(&o.Loop, "loop", false, "begin again at the end")
-	f.StringVar(&o.Format, "format", "", "of raw PCM, such as s16le:48000:2")
-	f.StringVar(&c.Listen, "http", ":8401", "address:port of the description")
-	f.StringVar(&c.Interface, "interface", "", "network interface")
-	_ = lan.DefaultPort
+	f.StringVar(&o.channel, "channel", "default", "`name` of the channel that speakers choose")
+	f.StringVar(&o.name, "name", "", "`name` of this source; the host's by default")
+	f.StringVar(&o.codec, "codec", "pcm16", "pcm16, pcm24, opus or flac")
+	f.IntVar(&o.bitrate, "bitrate", 128, "of opus, in kb/s, 32 to 320")
+	f.IntVar(&o.bits, "bits", 24, "of flac, 16 or 24")
+	f.StringVar(&o.latency, "latency", "normal", "wire, low, normal, wifi, safe, or a `duration` such as 80ms")
+	f.StringVar(&o.packet, "packet", "", "packet `time`, such as 2.5ms; by the latency by default")
+	f.StringVar(&o.group, "group", "", "multicast `address:port` to send to; by the channel's name by default")
+	f.StringVar(&o.ifi, "interface", "", "network `interface` to send from; the first that can multicast by default")
+	f.StringVar(&o.http, "http", defaultSendListen, "`address:port` that the description is served on")
+	f.BoolVar(&o.input.Loop, "loop", false, "begin again at the end")
+	f.StringVar(&o.input.Format, "format", "", "of raw PCM, such as s16le:48000:2")
+	f.IntVar(&o.input.Channels, "channels", 0, "to send, 1 to 8; as many as the input has by default")
+	f.BoolVar(&o.legacy, "legacy", true, "also be found by clients that look for _soluna._udp and _soluna._tcp")
+	f.StringVar(&o.level, "log-level", "info", "debug, info, warn or error")
+	completeSend(cmd)
 	return cmd
+}
+
+func completeSend(cmd *cobra.Command) {
+	_ = cmd.RegisterFlagCompletionFunc("codec", words("pcm16", "pcm24", "opus", "flac"))
+	_ = cmd.RegisterFlagCompletionFunc("latency", words(profileNames()...))
+	_ = cmd.RegisterFlagCompletionFunc("interface", completeInterfaces)
+	_ = cmd.RegisterFlagCompletionFunc("log-level", words("debug", "info", "warn", "error"))
+}
+
+// send sends until the input or the context ends.
+func send(ctx context.Context, o sendFlags, around surroundings, listenGiven bool) error {
+	c, err := o.config()
+	if err != nil {
+		return err
+	}
+	out := newProgress(around.err)
+	log, err := logger(out, o.level)
+	if err != nil {
+		return err
+	}
+	o.input.Log = log
+	in, err := source.Open(ctx, o.input)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	if c.Codec, err = o.params(in.Channels(), c.Latency); err != nil {
+		return err
+	}
+	c.Input, c.Log, c.Clock = in, log, hostclock.New(0)
+	s, err := agent.Send(c)
+	if errors.Is(err, syscall.EADDRINUSE) && !listenGiven {
+		log.Warn("another source on this host has the port", "port", c.Listen, "instead", "a free one")
+		c.Listen = ":0"
+		s, err = agent.Send(c)
+	}
+	if err != nil {
+		return err
+	}
+	out.follow(ctx, s, c)
+	err = errors.Join(s.Close(), in.Close())
+	if ended := ctx.Err() == nil; ended {
+		err = errors.Join(s.Err(), err)
+	}
+	return err
+}
+
+// config checks everything that does not depend on the input.
+func (o sendFlags) config() (c agent.SendConfig, err error) {
+	if err := ostp.CheckChannel(o.channel); err != nil {
+		return c, coded{err, exitMisused}
+	}
+	c.Channel, c.Name, c.Interface, c.Listen, c.Version, c.Legacy = o.channel, o.name, o.ifi, o.http, version, o.legacy
+	if c.Name == "" {
+		c.Name, _ = os.Hostname()
+	}
+	if err := config.CheckName(c.Name); err != nil {
+		return c, coded{err, exitMisused}
+	}
+	if o.group != "" {
+		if c.Group, err = netip.ParseAddrPort(o.group); err != nil || !c.Group.Addr().IsMulticast() || c.Group.Port() == 0 || c.Group.Port() == 65535 {
+			return c, misused("group %q: use a multicast address and a port, such as 239.69.0.1:5004", o.group)
+		}
+	}
+	if _, port, err := net.SplitHostPort(o.http); err != nil || !isPort(port) {
+		return c, misused("http %q: use address:port or :port", o.http)
+	}
+	p, err := parseLatency(o.latency)
+	c.Latency = p.latency
+	return c, err
+}
+
+func isPort(text string) bool {
+	_, err := strconv.ParseUint(strings.TrimSpace(text), 10, 16)
+	return err == nil
 }
