@@ -94,6 +94,7 @@ func (s *Speaker) fillPackets(st *control.Status, p player.Status) {
 	if s.session != nil {
 		c := s.session.Counters()
 		st.Packets.Damaged, st.Packets.Foreign, st.Packets.OtherStream, st.Packets.UnknownType = c.Damaged, c.Foreign, c.OtherStream, c.UnknownType
+		st.Packets.Early += c.Implausible
 	}
 }
 

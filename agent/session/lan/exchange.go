@@ -63,7 +63,7 @@ func (r *Receiver) readClock() {
 			time.Sleep(10 * time.Millisecond)
 			continue
 		}
-		if from.Addr().Unmap() != r.server.Addr().WithZone("").Unmap() && from.Addr().WithZone("") != r.server.Addr().WithZone("") {
+		if !r.fromSender(from) {
 			r.stats.foreign.Add(1)
 			continue
 		}

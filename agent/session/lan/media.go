@@ -11,6 +11,7 @@ import (
 	"github.com/tutti-audio/tutti/internal/udp"
 	"github.com/tutti-audio/tutti/ostp"
 	"github.com/tutti-audio/tutti/ostp/clockmsg"
+	"github.com/tutti-audio/tutti/ostp/codec"
 	"github.com/tutti-audio/tutti/ostp/control"
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
@@ -26,12 +27,14 @@ type receiverStats struct {
 	requests, answers                   atomic.Uint64
 	packets, bytes                      atomic.Uint64
 	damaged, foreign, otherStream, odd  atomic.Uint64
-	byCopy, tolerated                   atomic.Uint64
+	byCopy, tolerated, implausible      atomic.Uint64
 	lastMedia, highest, lost, lastRTP   atomic.Int64
 	lastSR                              atomic.Int64
 	jitter                              float64 // under pushing
 	lastTransit                         int64
 	base, expectedBefore, receivedSince int64
+	counting                            bool
+	afterLeap                           uint32 // the sequence that would prove the last leap
 }
 
 // Counters is what a receiver has counted.
@@ -39,9 +42,10 @@ type Counters struct {
 	Packets     uint64 `json:"packets"`      // of the stream, also doubled ones
 	Bytes       uint64 `json:"bytes"`        //
 	Damaged     uint64 `json:"damaged"`      // wrong CRC or cut off
-	Foreign     uint64 `json:"foreign"`      // no OSTP at all, or from elsewhere
+	Foreign     uint64 `json:"foreign"`      // no OSTP at all, or not from the sender's address
 	OtherStream uint64 `json:"other_stream"` // OSTP of another SSRC or stream_id on this group
 	UnknownType uint64 `json:"unknown_type"` // payload types we do not play
+	Implausible uint64 `json:"implausible"`  // sequences far from all others
 	Tolerated   uint64 `json:"tolerated"`    // CRC of another reading of the draft
 	Copies      uint64 `json:"copies"`       // packets that came as our own copy
 	Requests    uint64 `json:"clock_requests"`
@@ -54,7 +58,7 @@ func (r *Receiver) Counters() Counters {
 	s := &r.stats
 	return Counters{
 		Packets: s.packets.Load(), Bytes: s.bytes.Load(), Damaged: s.damaged.Load(), Foreign: s.foreign.Load(),
-		OtherStream: s.otherStream.Load(), UnknownType: s.odd.Load(), Tolerated: s.tolerated.Load(), Copies: s.byCopy.Load(),
+		OtherStream: s.otherStream.Load(), UnknownType: s.odd.Load(), Implausible: s.implausible.Load(), Tolerated: s.tolerated.Load(), Copies: s.byCopy.Load(),
 		Requests: s.requests.Load(), Answers: s.answers.Load(), Lost: s.lost.Load(),
 	}
 }
@@ -73,7 +77,7 @@ func (r *Receiver) readMedia(conn *udp.Conn) {
 			continue
 		}
 		if conn == r.copy && n > 1 && buf[1] >= 200 && buf[1] <= 207 {
-			r.takeReport(buf[:n])
+			r.takeReport(buf[:n], from)
 			continue
 		}
 		if r.take(&p, buf[:n], from, at) && conn == r.copy {
@@ -100,18 +104,26 @@ func (r *Receiver) take(p *ostp.Packet, b []byte, from netip.AddrPort, at timeba
 		return false
 	case p.SSRC != r.stream.SSRC || p.StreamID != r.stream.StreamID:
 		r.stats.otherStream.Add(1)
-		if from.Addr().Unmap() == r.stream.Origin.WithZone("") && p.SSRC != r.stream.SSRC {
+		if r.fromSender(from) && p.SSRC != r.stream.SSRC {
 			r.checkChanged()
 		}
 		return false
+	case !r.fromSender(from):
+		r.stats.foreign.Add(1)
+		return false
 	case ostp.PayloadType(p.PayloadType).Canonical() != r.stream.Codec.Canonical():
 		r.stats.odd.Add(1)
+		return false
+	case r.wrongSize(len(p.Payload)):
+		r.stats.damaged.Add(1)
 		return false
 	}
 	if trailer != ostp.TrailerStandard {
 		r.stats.tolerated.Add(1)
 	}
-	r.count(p, len(b), at)
+	if !r.count(p, len(b), at) {
+		return false
+	}
 	if r.started.Load() {
 		r.pushing.Lock()
 		r.config.Sink.Push(p, at)
@@ -120,21 +132,62 @@ func (r *Receiver) take(p *ostp.Packet, b []byte, from netip.AddrPort, at timeba
 	return true
 }
 
-// count keeps RFC 3550's statistics.
-func (r *Receiver) count(p *ostp.Packet, size int, at timebase.Local) {
-	s := &r.stats
-	s.packets.Add(1)
-	s.bytes.Add(uint64(size))
-	r.pushing.Lock()
-	defer r.pushing.Unlock()
-	sequence := r.unwrap.Unwrap(p.Sequence())
-	if s.base == 0 {
-		s.base = sequence
-		s.highest.Store(sequence - 1)
+// fromSender reports whether a datagram came from the sender's address.
+func (r *Receiver) fromSender(from netip.AddrPort) bool {
+	return from.Addr().Unmap().WithZone("") == r.stream.Origin.Unmap().WithZone("")
+}
+
+// wrongSize reports whether a payload cannot be a packet of the stream: PCM has
+// one size.
+func (r *Receiver) wrongSize(n int) bool {
+	switch r.stream.Codec.Canonical() {
+	case ostp.PayloadType(codec.PCM16):
+		return n != r.stream.Frames*r.stream.Channels*2
+	case ostp.PayloadType(codec.PCM24):
+		return n != r.stream.Frames*r.stream.Channels*3
 	}
-	if sequence > s.highest.Load() {
+	return n == 0
+}
+
+// How far a sequence may be from the highest (RFC 3550, appendix A.1).
+const (
+	maxDropout  = 3000
+	maxMisorder = 1000
+)
+
+// follow takes a sequence number in. One far from all others is believed when the
+// next one follows it: the sender was away, or we were.
+func (r *Receiver) follow(number uint32) bool {
+	s := &r.stats
+	sequence := r.unwrap.Near(number)
+	ahead := sequence - s.highest.Load()
+	switch {
+	case !s.counting || number == s.afterLeap && (ahead <= -maxMisorder || ahead >= maxDropout):
+		sequence = r.unwrap.Unwrap(number)
+		s.counting, s.base, s.expectedBefore, s.receivedSince = true, sequence, 0, 0
+		s.highest.Store(sequence)
+	case ahead <= -maxMisorder || ahead >= maxDropout:
+		s.afterLeap = number + 1
+		return false
+	case ahead > 0:
+		r.unwrap.Unwrap(number)
 		s.highest.Store(sequence)
 	}
+	return true
+}
+
+// count keeps RFC 3550's statistics. It reports false for a packet that is too far
+// from the others to be true.
+func (r *Receiver) count(p *ostp.Packet, size int, at timebase.Local) bool {
+	s := &r.stats
+	r.pushing.Lock()
+	defer r.pushing.Unlock()
+	if !r.follow(p.Sequence()) {
+		s.implausible.Add(1)
+		return false
+	}
+	s.packets.Add(1)
+	s.bytes.Add(uint64(size))
 	s.receivedSince++
 	transit := int64(at)*timebase.Rate/int64(time.Second) - int64(p.Timestamp)
 	if s.lastTransit != 0 {
@@ -144,6 +197,7 @@ func (r *Receiver) count(p *ostp.Packet, size int, at timebase.Local) {
 	s.lastTransit = transit
 	s.lastMedia.Store(int64(at))
 	s.lastRTP.Store(int64(p.Timestamp))
+	return true
 }
 
 // loss returns the share lost since the last call, of 256, and the sum of losses.
@@ -151,6 +205,9 @@ func (r *Receiver) loss() (fraction uint8, lost uint32, jitter uint32) {
 	r.pushing.Lock()
 	defer r.pushing.Unlock()
 	s := &r.stats
+	if !s.counting {
+		return 0, 0, 0
+	}
 	expected := s.highest.Load() + 1 - s.base
 	interval := expected - s.expectedBefore
 	missing := max(0, interval-s.receivedSince)
@@ -174,8 +231,6 @@ func (r *Receiver) readReports(conn *udp.Conn) {
 			time.Sleep(10 * time.Millisecond)
 			continue
 		}
-		if from.Addr().Unmap() == r.stream.Origin.WithZone("") {
-			r.takeReport(buf[:n])
-		}
+		r.takeReport(buf[:n], from)
 	}
 }

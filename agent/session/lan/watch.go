@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -78,7 +79,11 @@ func address(source, path string) string {
 }
 
 // takeReport follows the sender's reports: its end, and what it plays.
-func (r *Receiver) takeReport(b []byte) {
+func (r *Receiver) takeReport(b []byte, from netip.AddrPort) {
+	if !r.fromSender(from) {
+		r.stats.foreign.Add(1)
+		return
+	}
 	report, err := control.Parse(b, r.Clock().HouseAt(r.config.Clock.Now()))
 	if err != nil {
 		r.stats.damaged.Add(1)
