@@ -1,0 +1,226 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/tutti-audio/tutti/agent/control"
+	"github.com/tutti-audio/tutti/internal/measure"
+	"github.com/tutti-audio/tutti/internal/netlab"
+)
+
+// patience is how long a thing may take on a busy machine before it counts as
+// not happening.
+const patience = 40 * time.Second
+
+// stage is a house for one group of faults, and what was noted of it.
+type stage struct {
+	*testing.T
+	*house
+	source *machine
+	rooms  []*room
+}
+
+// newStage makes a house with a source's host and a host for each room. Its logs
+// are shown when the test fails.
+func newStage(t *testing.T, rooms []*room, options ...netlab.Option) *stage {
+	t.Helper()
+	if err := netlab.Available(); err != nil {
+		t.Skip(err)
+	}
+	h, err := newHouse(os.Getenv(envBinary), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stage{T: t, house: h, rooms: rooms}
+	t.Cleanup(s.end)
+	s.source = s.host("source", options...)
+	for _, r := range rooms {
+		r.machine = s.host(r.name, options...)
+	}
+	return s
+}
+
+func (s *stage) end() {
+	if err := s.close(); err != nil {
+		s.Error(err)
+	}
+	if !s.Failed() {
+		return
+	}
+	logs, _ := filepath.Glob(filepath.Join(s.dir, "*.log"))
+	for _, path := range logs {
+		b, _ := os.ReadFile(path)
+		s.Logf("%s:\n%s", filepath.Base(path), b)
+	}
+}
+
+// host adds a host.
+func (s *stage) host(name string, options ...netlab.Option) *machine {
+	s.Helper()
+	m, err := s.add(name, options...)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return m
+}
+
+// must ends the test on an error.
+func (s *stage) must(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// send starts the source.
+func (s *stage) send(args ...string) {
+	s.Helper()
+	s.must(s.source.source(s.Context(), args...))
+}
+
+// play starts each room's speaker on its virtual card.
+func (s *stage) play(args ...string) {
+	s.Helper()
+	for i, r := range s.rooms {
+		s.must(r.speaker(s.Context(), r.card(i+1), append([]string{"--host-skew-ppm", fmt.Sprint(r.hostPPM)}, args...)...))
+	}
+}
+
+// playing waits until all of them play.
+func (s *stage) playing(speakers ...*machine) {
+	s.Helper()
+	s.must(waitPlaying(s.Context(), patience, speakers...))
+}
+
+func machines(rooms []*room) []*machine {
+	all := make([]*machine, len(rooms))
+	for i, r := range rooms {
+		all[i] = r.machine
+	}
+	return all
+}
+
+// until waits until a speaker's status is as wanted and returns how long it took.
+func (s *stage) until(m *machine, what string, wanted func(control.Status) bool) time.Duration {
+	s.Helper()
+	began := time.Now()
+	var last control.Status
+	for time.Since(began) < patience {
+		st, err := m.status()
+		if err == nil && wanted(st) {
+			return time.Since(began)
+		}
+		last = st
+		time.Sleep(25 * time.Millisecond)
+	}
+	s.Fatalf("%s: not %s after %v: state %q, %s, %s, %+v", m.name, what, patience, last.State, last.Reason, last.Problem, last.Packets)
+	return 0
+}
+
+// now returns a speaker's status.
+func (s *stage) now(m *machine) control.Status {
+	s.Helper()
+	for range 20 {
+		if st, err := m.status(); err == nil {
+			return st
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	s.Fatalf("%s does not answer", m.name)
+	return control.Status{}
+}
+
+// says waits until a line with all the words is in a process's log.
+func (s *stage) says(m *machine, words ...string) {
+	s.Helper()
+	path := filepath.Join(s.dir, m.name+".log")
+	for began := time.Now(); time.Since(began) < patience; time.Sleep(50 * time.Millisecond) {
+		b, _ := os.ReadFile(path)
+		for line := range strings.Lines(string(b)) {
+			if hasAll(line, words) {
+				return
+			}
+		}
+	}
+	s.Errorf("the log of %s has no line with %q", m.name, words)
+}
+
+func hasAll(line string, words []string) bool {
+	for _, w := range words {
+		if !strings.Contains(line, w) {
+			return false
+		}
+	}
+	return true
+}
+
+// span is a stretch of CLOCK_MONOTONIC.
+type span struct{ from, to int64 }
+
+// undisturbed runs act until no speaker's card ran dry meanwhile for want of a
+// processor: at most three times.
+func (s *stage) undisturbed(act func()) (during span, before, after []control.Status) {
+	s.Helper()
+	for range 3 {
+		before, after = nil, nil
+		for _, r := range s.rooms {
+			before = append(before, s.now(r.machine))
+		}
+		during.from = monotonic()
+		act()
+		during.to = monotonic()
+		dry := uint64(0)
+		for i, r := range s.rooms {
+			after = append(after, s.now(r.machine))
+			dry += after[i].Output.Xruns - before[i].Output.Xruns
+		}
+		if dry == 0 {
+			return during, before, after
+		}
+		s.Logf("a card ran dry %d times (load %s); once more", dry, load())
+	}
+	s.Fatalf("the cards run dry whenever this is tried; load %s", load())
+	return during, before, after
+}
+
+// unbroken checks that the recording of a tone has no gap in the span.
+func (s *stage) unbroken(r *room, during span, what string) {
+	s.Helper()
+	recording, err := loadRecording(r.recording())
+	s.must(err)
+	cut := recording.Samples[frameAt(recording, during.from):frameAt(recording, during.to)]
+	if len(cut) < 48000 {
+		s.Fatalf("%s: only %d frames were recorded", what, len(cut))
+	}
+	loud := float32(0)
+	for _, x := range cut {
+		loud = max(loud, x)
+	}
+	if gaps := measure.Gaps(cut, 1000.0/48000, 0.002); gaps > 0 || loud < 0.4 {
+		s.Errorf("%s: %d gaps in %s's recording of %.1f s, level %.2f; load %s", what, gaps, r.name, float64(len(cut))/48000, loud, load())
+	}
+}
+
+// aligned returns the alignment of two rooms' recordings in the span.
+func (s *stage) aligned(a, b *room, during span, step time.Duration) []measure.Offset {
+	s.Helper()
+	ra, err := loadRecording(a.recording())
+	s.must(err)
+	rb, err := loadRecording(b.recording())
+	s.must(err)
+	all, err := measure.Align(ra, rb, step)
+	s.must(err)
+	var within []measure.Offset
+	const half = 341 * int64(time.Millisecond) // of Align's window
+	for _, o := range all {
+		if o.Nanos-half >= during.from && o.Nanos+half <= during.to {
+			within = append(within, o)
+		}
+	}
+	return within
+}
