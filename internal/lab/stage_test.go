@@ -87,7 +87,7 @@ func (s *stage) send(args ...string) {
 func (s *stage) play(args ...string) {
 	s.Helper()
 	for i, r := range s.rooms {
-		s.must(r.speaker(s.Context(), r.card(i+1), append([]string{"--host-skew-ppm", fmt.Sprint(r.hostPPM)}, args...)...))
+		s.must(r.speaker(s.Context(), r.card(i+1), append([]string{fmt.Sprintf("--host-skew-ppm=%g", r.hostPPM)}, args...)...))
 	}
 }
 

@@ -28,6 +28,8 @@ func (s *Sender) answer() {
 			continue
 		}
 		if !limit.allow(from.Addr(), at) {
+			s.refused.Add(1)
+			s.flooded.warn(s.config.Log, "too many requests to the clock port: what is beyond 200 a second is not answered", "from", from.Addr().Unmap())
 			continue
 		}
 		if !isClock(buf[:n]) {

@@ -61,6 +61,8 @@ type Sender struct {
 	sentBytes   atomic.Uint64
 	lateBy      atomic.Int64
 	skipped     atomic.Uint64
+	refused     atomic.Uint64
+	flooded     rateLimited
 
 	closing atomic.Bool
 	quit    chan struct{}
@@ -83,6 +85,7 @@ type Progress struct {
 	Sent           time.Duration // media time sent
 	Late           time.Duration // by which the last packet left late
 	Skipped        uint64        // times the sender fell so far behind that it left media out
+	Refused        uint64        // requests to the clock port beyond what a speaker may ask
 	Receivers      int
 }
 
@@ -195,7 +198,7 @@ func (s *Sender) Progress() Progress {
 	packets := s.sentPackets.Load()
 	return Progress{
 		Packets: packets, Bytes: s.sentBytes.Load(), Sent: timebase.Media(packets * uint64(s.config.Codec.Frames)).Duration(),
-		Late: time.Duration(s.lateBy.Load()), Skipped: s.skipped.Load(), Receivers: s.receivers.count(),
+		Late: time.Duration(s.lateBy.Load()), Skipped: s.skipped.Load(), Refused: s.refused.Load(), Receivers: s.receivers.count(),
 	}
 }
 
