@@ -81,7 +81,8 @@ func New(c config.Config, version string, port uint16, log *slog.Logger) (*Speak
 	}
 	s.player = player.New(player.Config{
 		Open: func() (player.Output, error) { return output.Open(c.Output, s.clock) }, Clock: s.clock, Log: log,
-		Volume: s.wants.volume, Muted: s.wants.muted, Mapping: s.wants.mapping, Trim: s.wants.trim, CardPPM: s.state.CardPPM,
+		Volume: s.wants.volume, Muted: s.wants.muted, Mapping: s.wants.mapping, Trim: s.wants.trim,
+		CardPPM: s.state.CardPPM, CardSigma: rememberedSigma(s.state.CardPPM),
 	})
 	s.nearby = newNearby(s.poke)
 	if err := s.announce(port); err != nil {
@@ -89,6 +90,15 @@ func New(c config.Config, version string, port uint16, log *slog.Logger) (*Speak
 	}
 	s.wait.Go(s.supervise)
 	return s, nil
+}
+
+// rememberedSigma is how sure a remembered crystal is, in ppm: temperature moves
+// it by a few. Nothing is remembered of a crystal of exactly 0.
+func rememberedSigma(ppm float64) float64 {
+	if ppm == 0 {
+		return 0
+	}
+	return 10
 }
 
 // remember loads the state and overlays it on the configuration.

@@ -3,9 +3,11 @@ package output
 import (
 	"bufio"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"os"
+	"sync/atomic"
 
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
@@ -14,7 +16,16 @@ import (
 // FILE.instants, lines "frame nanoseconds": when that frame left the DAC, in
 // CLOCK_MONOTONIC. The header is kept true once a second, so that a killed
 // process leaves a file that plays.
+//
+// The audio thread only hands copies over; a goroutine does the writing, since a
+// disk may hold a writer up for longer than a card's queue lasts.
 type recorder struct {
+	free   chan *chunk // to be filled by the audio thread
+	filled chan *chunk
+	done   chan struct{}
+	failed atomic.Pointer[error]
+
+	// The goroutine's own.
 	wav      *os.File
 	buffer   *bufio.Writer
 	instants *bufio.Writer
@@ -23,10 +34,21 @@ type recorder struct {
 	frames   int
 	instant  func(timebase.Card) int64
 	scratch  []byte
-	err      error
 }
 
-const wavHeader = 44
+// chunk is audio on its way to the disk.
+type chunk struct {
+	pcm [chunkFrames * Channels]float32
+	n   int // samples
+}
+
+const (
+	wavHeader   = 44
+	chunkFrames = 1024
+	chunks      = 256 // 5 s at 48 kHz
+)
+
+var errDiskSlow = errors.New("the disk is too slow")
 
 func newRecorder(path string, rate int, instant func(timebase.Card) int64) (*recorder, error) {
 	wav, err := os.Create(path)
@@ -39,9 +61,53 @@ func newRecorder(path string, rate int, instant func(timebase.Card) int64) (*rec
 		return nil, fmt.Errorf("cannot record: %w", err)
 	}
 	r := &recorder{wav: wav, side: side, rate: rate, instant: instant,
-		buffer: bufio.NewWriterSize(wav, 1<<18), instants: bufio.NewWriter(side)}
-	_, r.err = r.buffer.Write(r.header())
-	return r, r.err
+		buffer: bufio.NewWriterSize(wav, 1<<18), instants: bufio.NewWriter(side),
+		free: make(chan *chunk, chunks), filled: make(chan *chunk, chunks), done: make(chan struct{})}
+	for range chunks {
+		r.free <- new(chunk)
+	}
+	r.keep(r.buffer.Write(r.header()))
+	go r.run()
+	return r, nil
+}
+
+// write hands a copy over. It does not block.
+func (r *recorder) write(pcm []float32) {
+	for len(pcm) > 0 {
+		select {
+		case c := <-r.free:
+			c.n = copy(c.pcm[:], pcm)
+			pcm = pcm[c.n:]
+			r.filled <- c // has room for all chunks
+		default:
+			r.fail(errDiskSlow)
+			return
+		}
+	}
+}
+
+// error returns what went wrong, if anything did.
+func (r *recorder) error() error {
+	if e := r.failed.Load(); e != nil {
+		return *e
+	}
+	return nil
+}
+
+func (r *recorder) fail(err error) { r.failed.CompareAndSwap(nil, &err) }
+
+// run writes until close.
+func (r *recorder) run() {
+	defer close(r.done)
+	for c := range r.filled {
+		r.store(c.pcm[:c.n])
+		r.free <- c
+	}
+	r.keep(0, r.buffer.Flush())
+	r.keep(0, r.instants.Flush())
+	r.keep(r.wav.WriteAt(r.header(), 0))
+	r.keep(0, r.wav.Close())
+	r.keep(0, r.side.Close())
 }
 
 // header is the RIFF header for the frames written so far.
@@ -63,7 +129,7 @@ func (r *recorder) header() []byte {
 	return binary.LittleEndian.AppendUint32(h, uint32(min(data, longest)))
 }
 
-func (r *recorder) write(pcm []float32) {
+func (r *recorder) store(pcm []float32) {
 	r.scratch = r.scratch[:0]
 	for i, s := range pcm {
 		if i%Channels == 0 {
@@ -90,16 +156,14 @@ func (r *recorder) mark() {
 }
 
 func (r *recorder) keep(_ int, err error) {
-	if r.err == nil {
-		r.err = err
+	if err != nil {
+		r.fail(err)
 	}
 }
 
+// close writes what was handed over and waits.
 func (r *recorder) close() error {
-	r.keep(0, r.buffer.Flush())
-	r.keep(0, r.instants.Flush())
-	r.keep(r.wav.WriteAt(r.header(), 0))
-	r.keep(0, r.wav.Close())
-	r.keep(0, r.side.Close())
-	return r.err
+	close(r.filled)
+	<-r.done
+	return r.error()
 }

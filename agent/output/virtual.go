@@ -190,8 +190,11 @@ func (v *virtual) Position() (Position, error) {
 }
 
 func (v *virtual) failed() error {
-	if v.file != nil && v.file.err != nil {
-		return fmt.Errorf("%w: cannot write %s: %w", ErrGone, v.record, v.file.err)
+	if v.file == nil {
+		return nil
+	}
+	if err := v.file.error(); err != nil {
+		return fmt.Errorf("%w: cannot write %s: %w", ErrGone, v.record, err)
 	}
 	return nil
 }

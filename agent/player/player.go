@@ -48,7 +48,9 @@ type Config struct {
 	Muted   bool
 	Mapping playout.ChannelMap
 	Trim    time.Duration
-	CardPPM float64 // what is remembered of the card's crystal; 0: nothing
+	// CardPPM is what is remembered of the card's crystal, and CardSigma the
+	// standard deviation of that; 0 and 0: nothing.
+	CardPPM, CardSigma float64
 }
 
 // Player plays. Make it with New.

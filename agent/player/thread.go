@@ -55,7 +55,7 @@ type thread struct {
 
 func newThread(p *Player) *thread {
 	c := p.config
-	t := &thread{player: p, wanted: idleFill, fill: idleFill, volume: c.Volume, muted: c.Muted, trim: c.Trim, card: servo.NewCard(timebase.Rate, c.CardPPM, 0)}
+	t := &thread{player: p, wanted: idleFill, fill: idleFill, volume: c.Volume, muted: c.Muted, trim: c.Trim, card: servo.NewCard(timebase.Rate, c.CardPPM, c.CardSigma)}
 	t.engine = playout.New(t.card, c.Volume, c.Muted, c.Mapping)
 	t.engine.SetTrim(c.Trim)
 	return t
