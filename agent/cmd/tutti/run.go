@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -60,6 +61,10 @@ func runCommand(around surroundings) *cobra.Command {
 	f.StringVar(&file, "config", "", "`file` to read instead of the user's or the system's tutti.toml")
 	f.BoolVar(&show, "print-config", false, "print the settings in force and end")
 	flags.register(f)
+	_ = cmd.RegisterFlagCompletionFunc("channel", (&finder{around: around}).completeChannels)
+	_ = cmd.RegisterFlagCompletionFunc("interface", completeInterfaces)
+	_ = cmd.RegisterFlagCompletionFunc("channel-map", words("stereo", "left", "right", "mono"))
+	_ = cmd.RegisterFlagCompletionFunc("log-level", words("debug", "info", "warn", "error"))
 	return cmd
 }
 
@@ -71,9 +76,12 @@ type override struct {
 	text string
 }
 
-// register makes a flag of every setting.
-func (o *overrides) register(f *pflag.FlagSet) {
+// register makes flags of the named settings, or of all.
+func (o *overrides) register(f *pflag.FlagSet, names ...string) {
 	for _, k := range config.Keys() {
+		if len(names) > 0 && !slices.Contains(names, k.Name) {
+			continue
+		}
 		flag := f.VarPF(&settingFlag{key: k, into: o, text: k.Text(config.Default())}, k.Flag, "", k.Help())
 		if k.Type() == "boolean" {
 			flag.NoOptDefVal = "true"
