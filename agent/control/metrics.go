@@ -72,30 +72,30 @@ func truth(b bool) float64 {
 }
 
 // reported is a value of Timing, in seconds, or NaN while that means nothing.
-func reported(unit float64, f func(*Timing) float64) func(*Status) float64 {
+func reported(perSecond float64, f func(*Timing) float64) func(*Status) float64 {
 	return func(s *Status) float64 {
 		if !s.Timing.Reported {
 			return math.NaN()
 		}
-		return f(&s.Timing) * unit
+		return f(&s.Timing) / perSecond
 	}
 }
 
 func speakerMeasures() []measure {
-	const us, ms = 1e-6, 1e-3
+	const us, ms = 1e6, 1e3 // of a second: dividing rounds better
 	return []measure{
 		{"tutti_uptime_seconds", "gauge", "time since the speaker was started", func(s *Status) float64 { return time.Since(s.Since).Seconds() }},
 		{"tutti_playing", "gauge", "1 while the speaker plays", func(s *Status) float64 { return truth(s.State == "playing") }},
 		{"tutti_volume_percent", "gauge", "volume, 0 to 100", func(s *Status) float64 { return float64(s.Volume) }},
 		{"tutti_muted", "gauge", "1 while the speaker is muted", func(s *Status) float64 { return truth(s.Muted) }},
-		{"tutti_trim_seconds", "gauge", "by which the speaker plays later on purpose", func(s *Status) float64 { return s.TrimMS * ms }},
+		{"tutti_trim_seconds", "gauge", "by which the speaker plays later on purpose", func(s *Status) float64 { return s.TrimMS / ms }},
 		{"tutti_realtime", "gauge", "1 when the audio thread has real-time scheduling", func(s *Status) float64 { return truth(s.Realtime) }},
 		{"tutti_unicast", "gauge", "1 while the stream comes as a copy of our own, not by multicast", func(s *Status) float64 { return truth(s.Stream != nil && s.Stream.Unicast) }},
 		{"tutti_output_open", "gauge", "1 while the output is there", func(s *Status) float64 { return truth(s.Output.Open) }},
 		{"tutti_output_rate_hertz", "gauge", "frames per second of the output", func(s *Status) float64 { return float64(s.Output.Rate) }},
 		{"tutti_output_underruns_total", "counter", "times the output ran dry", func(s *Status) float64 { return float64(s.Output.Xruns) }},
 		{"tutti_output_opened_total", "counter", "times the output was opened; more than once: it vanished and came back", func(s *Status) float64 { return float64(s.Output.Opened) }},
-		{"tutti_output_queued_seconds", "gauge", "audio waiting in the output", func(s *Status) float64 { return s.Timing.QueuedMS * ms }},
+		{"tutti_output_queued_seconds", "gauge", "audio waiting in the output", func(s *Status) float64 { return s.Timing.QueuedMS / ms }},
 		{"tutti_offset_seconds", "gauge", "what plays now minus when it was due; above 0: late", reported(us, func(t *Timing) float64 { return t.OffsetUS })},
 		{"tutti_offset_bound_seconds", "gauge", "by which the offset can be wrong", reported(us, func(t *Timing) float64 { return t.BoundUS })},
 		{"tutti_resampling_ppm", "gauge", "resampling, parts per million", reported(1, func(t *Timing) float64 { return t.PPM })},
@@ -104,7 +104,7 @@ func speakerMeasures() []measure {
 		{"tutti_clock_round_trip_seconds", "gauge", "least round trip to the source", reported(us, func(t *Timing) float64 { return t.RoundTripUS })},
 		{"tutti_clock_deviation_seconds", "gauge", "standard deviation of house time", reported(us, func(t *Timing) float64 { return t.ClockSigmaUS })},
 		{"tutti_clock_holdover_seconds", "gauge", "time since the last time exchange", reported(1, func(t *Timing) float64 { return t.HoldoverS })},
-		{"tutti_wake_late_seconds", "gauge", "how late the audio thread woke, at worst lately", func(s *Status) float64 { return s.Timing.WorstWakeLate * us }},
+		{"tutti_wake_late_seconds", "gauge", "how late the audio thread woke, at worst lately", func(s *Status) float64 { return s.Timing.WorstWakeLate / us }},
 		{"tutti_margin_seconds", "gauge", "how long before its instant the last packet came", reported(ms, func(t *Timing) float64 { return t.MarginMS })},
 		{"tutti_buffered_seconds", "gauge", "packets and decoded audio at hand", reported(ms, func(t *Timing) float64 { return t.BufferedMS })},
 		{"tutti_discontinuities_total", "counter", "jumps of playout", func(s *Status) float64 { return float64(s.Timing.Jumps) }},
