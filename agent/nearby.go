@@ -2,6 +2,7 @@ package agent
 
 import (
 	"net/netip"
+	"slices"
 	"sort"
 	"strconv"
 	"sync"
@@ -21,7 +22,8 @@ type nearby struct {
 
 type station struct {
 	describe.Announced
-	address string
+	address string   // host:port of its HTTP: the first of
+	all     []string // its addresses
 	order   int
 }
 
@@ -50,8 +52,12 @@ func (n *nearby) take(event discovery.Event, order int) {
 		return
 	}
 	if a, ok := describe.ParseText(e.Text); ok {
-		address := netip.AddrPortFrom(e.Addrs[0].Addr(), a.HTTP).String()
-		n.sources[key] = station{Announced: a, address: address, order: order}
+		st := station{Announced: a, order: order}
+		for _, addr := range e.Addrs {
+			st.all = append(st.all, netip.AddrPortFrom(addr.Addr(), a.HTTP).String())
+		}
+		st.address = st.all[0]
+		n.sources[key] = st
 	}
 	if e.Text["role"] == describe.RoleSpeaker {
 		port, err := strconv.ParseUint(e.Text["http"], 10, 16)
@@ -84,11 +90,28 @@ func (n *nearby) ssrcAt(address string) (ssrc uint32, known bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, s := range n.sources {
-		if s.address == address {
+		if slices.Contains(s.all, address) {
 			return s.SSRC, true
 		}
 	}
 	return 0, false
+}
+
+// movedTo returns where a stream is announced when that is no more where it was
+// joined.
+func (n *nearby) movedTo(ssrc uint32, address string) (now string, moved bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, s := range n.sources {
+		if s.SSRC != ssrc {
+			continue
+		}
+		if slices.Contains(s.all, address) {
+			return address, false
+		}
+		now, moved = s.address, true
+	}
+	return now, moved
 }
 
 // forget drops a source that said goodbye, before discovery notices.
@@ -96,7 +119,7 @@ func (n *nearby) forget(address string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for key, s := range n.sources {
-		if s.address == address {
+		if slices.Contains(s.all, address) {
 			delete(n.sources, key)
 		}
 	}

@@ -134,6 +134,9 @@ func (s *Speaker) stillWanted(channel string, ssrc uint32, address string) bool 
 	if s.config.Source != "" {
 		return true
 	}
+	if _, moved := s.nearby.movedTo(ssrc, address); moved {
+		return false
+	}
 	now, known := s.nearby.ssrcAt(address)
 	return !known || now == ssrc
 }

@@ -28,6 +28,7 @@ type receiverStats struct {
 	packets, bytes                      atomic.Uint64
 	damaged, foreign, otherStream, odd  atomic.Uint64
 	byCopy, tolerated, implausible      atomic.Uint64
+	byGroup                             atomic.Uint64 // since the last report
 	lastMedia, highest, lost, lastRTP   atomic.Int64
 	lastSR                              atomic.Int64
 	jitter                              float64 // under pushing
@@ -80,8 +81,13 @@ func (r *Receiver) readMedia(conn *udp.Conn) {
 			r.takeReport(buf[:n], from)
 			continue
 		}
-		if r.take(&p, buf[:n], from, at) && conn == r.copy {
+		if !r.take(&p, buf[:n], from, at) {
+			continue
+		}
+		if conn == r.copy {
 			r.stats.byCopy.Add(1)
+		} else {
+			r.stats.byGroup.Add(1)
 		}
 	}
 }
@@ -200,23 +206,24 @@ func (r *Receiver) count(p *ostp.Packet, size int, at timebase.Local) bool {
 	return true
 }
 
-// loss returns the share lost since the last call, of 256, and the sum of losses.
-func (r *Receiver) loss() (fraction uint8, lost uint32, jitter uint32) {
+// loss returns the share lost since the last call, of 256, the sum of losses, the
+// jitter, and how many packets should have come since the last call.
+func (r *Receiver) loss() (fraction uint8, lost uint32, jitter uint32, interval int64) {
 	r.pushing.Lock()
 	defer r.pushing.Unlock()
 	s := &r.stats
 	if !s.counting {
-		return 0, 0, 0
+		return 0, 0, 0, 0
 	}
 	expected := s.highest.Load() + 1 - s.base
-	interval := expected - s.expectedBefore
+	interval = expected - s.expectedBefore
 	missing := max(0, interval-s.receivedSince)
 	s.expectedBefore, s.receivedSince = expected, 0
 	s.lost.Add(missing)
 	if interval > 0 {
 		fraction = uint8(min(255, missing*256/interval))
 	}
-	return fraction, uint32(s.lost.Load()), uint32(s.jitter)
+	return fraction, uint32(s.lost.Load()), uint32(s.jitter), interval
 }
 
 // readReports reads the sender's reports.

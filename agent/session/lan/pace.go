@@ -82,12 +82,12 @@ func (s *Sender) behind(media timebase.Media) timebase.Media {
 // send sends the packet to the group and to those with a copy of their own.
 func (s *Sender) send(group netip.AddrPort) {
 	if s.stream.Group.IsMulticast() {
-		if _, err := s.media.WriteToUDPAddrPort(s.packet, group); err != nil && !s.closing.Load() {
+		if _, err := s.media.Load().WriteToUDPAddrPort(s.packet, group); err != nil && !s.closing.Load() {
 			s.receivers.sendFailed(s.config.Log, "group", err)
 		}
 	}
 	for _, to := range s.receivers.copies() {
-		if _, err := s.media.WriteToUDPAddrPort(s.packet, to); err != nil && !s.closing.Load() {
+		if _, err := s.media.Load().WriteToUDPAddrPort(s.packet, to); err != nil && !s.closing.Load() {
 			s.receivers.sendFailed(s.config.Log, to.String(), err)
 		}
 	}

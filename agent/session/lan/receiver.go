@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/tutti-audio/tutti/internal/hostclock"
 	"github.com/tutti-audio/tutti/internal/udp"
@@ -49,6 +51,7 @@ var (
 	ErrGoodbye = errors.New("the sender has ended the stream")
 	ErrChanged = errors.New("the sender has begun another stream")
 	ErrSilent  = errors.New("the sender has fallen silent")
+	ErrMoved   = errors.New("this host's way to the sender has changed")
 )
 
 // Receiver plays one stream until that ends or Close is called.
@@ -56,6 +59,7 @@ type Receiver struct {
 	config ReceiverConfig
 	stream describe.Stream
 	server netip.AddrPort // the sender's clock port
+	local  netip.Addr     // where we receive
 	stats  receiverStats
 
 	clock   *udp.Conn
@@ -66,7 +70,12 @@ type Receiver struct {
 	unwrap  ostp.Unwrapper
 
 	started    atomic.Bool // Sink.Start has been called
-	subscribed atomic.Bool
+	subscribed atomic.Bool // a copy of our own is wanted
+	asking     atomic.Bool // and just being asked for
+	askedAt    atomic.Int64
+	refused    rateLimited
+	healthy    time.Duration // multicast was well for so long, while there is a copy
+	giveUp     time.Duration
 	estimate   atomic.Pointer[offset.Estimate]
 	tags       atomic.Pointer[describe.Tags]
 
@@ -87,7 +96,7 @@ func Join(ctx context.Context, c ReceiverConfig) (*Receiver, error) {
 	if from, err := netip.ParseAddrPort(c.Source); err == nil && stream.Origin.IsLinkLocalUnicast() {
 		stream.Origin = stream.Origin.WithZone(from.Addr().Zone())
 	}
-	r := &Receiver{config: c, stream: *stream}
+	r := &Receiver{config: c, stream: *stream, giveUp: giveUpSoon}
 	r.tags.Store(&stream.Tags)
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	if err := r.open(); err != nil {
@@ -116,15 +125,11 @@ func decoderFor(s *describe.Stream) codec.Params {
 
 // open makes the sockets. Multicast may fail: then a copy is asked for.
 func (r *Receiver) open() error {
-	ifi, local, err := udp.InterfaceTo(r.stream.Origin)
+	ifi, local, err := r.way()
 	if err != nil {
 		return err
 	}
-	if r.config.Interface != "" {
-		if ifi, local, err = udp.Multicast(r.config.Interface); err != nil {
-			return err
-		}
-	}
+	r.local = local
 	r.server = netip.AddrPortFrom(r.stream.Origin, r.stream.Clock)
 	if r.clock, err = udp.Listen(netip.AddrPortFrom(local, 0), udp.Options{Sent: true}, r.config.Clock); err != nil {
 		return fmt.Errorf("cannot open a socket for the time: %w", err)
@@ -140,6 +145,21 @@ func (r *Receiver) open() error {
 		r.config.Log.Warn("multicast cannot be joined", "error", err)
 	}
 	return nil
+}
+
+// way returns the interface to receive on and this host's address there.
+func (r *Receiver) way() (*net.Interface, netip.Addr, error) {
+	if r.config.Interface != "" {
+		return udp.Multicast(r.config.Interface)
+	}
+	return udp.InterfaceTo(r.stream.Origin)
+}
+
+// moved reports whether that is another address now. While there is none, the
+// network is down, and may come back as it was.
+func (r *Receiver) moved() bool {
+	_, local, err := r.way()
+	return err == nil && local != r.local
 }
 
 func (r *Receiver) closeSockets() {

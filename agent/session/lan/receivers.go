@@ -44,7 +44,8 @@ func newReceivers() *receivers {
 	return r
 }
 
-// report takes a speaker's report in.
+// report takes a speaker's report in. It renews the speaker's copy, or ends it when
+// the speaker says that it needs none.
 func (r *receivers) report(from netip.AddrPort, report control.Receiver, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -52,8 +53,13 @@ func (r *receivers) report(from netip.AddrPort, report control.Receiver, now tim
 		r.known[report.SSRC] = &Listener{Receiver: report, From: from, Seen: now}
 	}
 	for to, l := range r.leases {
-		if l.ssrc == report.SSRC && to.Addr() == from.Addr() {
+		switch {
+		case l.ssrc != report.SSRC || to.Addr() != from.Addr().Unmap():
+		case report.Health.Unicast:
 			r.leases[to] = lease{ssrc: l.ssrc, expires: now.Add(leaseTime)}
+		default:
+			delete(r.leases, to)
+			r.publish()
 		}
 	}
 }
@@ -65,7 +71,7 @@ func (r *receivers) leave(ssrc uint32, from netip.AddrPort) {
 	if l, known := r.known[ssrc]; known && l.From.Addr() == from.Addr() {
 		delete(r.known, ssrc)
 		for to, lease := range r.leases {
-			if lease.ssrc == ssrc && to.Addr() == from.Addr() {
+			if lease.ssrc == ssrc && to.Addr() == from.Addr().Unmap() {
 				delete(r.leases, to)
 			}
 		}
@@ -74,15 +80,16 @@ func (r *receivers) leave(ssrc uint32, from netip.AddrPort) {
 }
 
 // subscribe gives a speaker a copy of its own until it stops reporting.
-func (r *receivers) subscribe(to netip.AddrPort, ssrc uint32, now time.Time) error {
+func (r *receivers) subscribe(to netip.AddrPort, ssrc uint32, now time.Time) (fresh bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, renewed := r.leases[to]; !renewed && len(r.leases) >= maxCopies {
-		return fmt.Errorf("already sending %d copies, no more fit: let multicast reach this speaker, or start a second source", maxCopies)
+	_, renewed := r.leases[to]
+	if !renewed && len(r.leases) >= maxCopies {
+		return false, fmt.Errorf("already sending %d copies, no more fit: let multicast reach this speaker, or start a second source", maxCopies)
 	}
 	r.leases[to] = lease{ssrc: ssrc, expires: now.Add(leaseTime)}
 	r.publish()
-	return nil
+	return !renewed, nil
 }
 
 // expire forgets those that have been silent for too long.

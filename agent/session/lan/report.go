@@ -8,17 +8,21 @@ import (
 	"github.com/tutti-audio/tutti/ostp/control"
 )
 
-// report sends the sender's reports to the group and to each copy.
+// report sends the sender's reports to the group and to each copy, and looks after
+// leases and addresses.
 func (s *Sender) report() {
 	tick := time.NewTicker(senderEvery)
 	defer tick.Stop()
-	for {
+	for n := 1; ; n++ {
 		select {
 		case <-s.quit:
 			return
 		case now := <-tick.C:
 			s.receivers.expire(now)
 			s.sendReport()
+			if n%int(originEvery/senderEvery) == 0 {
+				s.followAddress()
+			}
 		}
 	}
 }
@@ -52,10 +56,10 @@ func noteOf(t *Tags) string {
 // multicast sends RTCP to everybody who listens.
 func (s *Sender) multicast(b []byte) {
 	if s.stream.Group.IsMulticast() {
-		_, _ = s.media.WriteToUDPAddrPort(b, netip.AddrPortFrom(s.stream.Group, s.stream.RTCP))
+		_, _ = s.media.Load().WriteToUDPAddrPort(b, netip.AddrPortFrom(s.stream.Group, s.stream.RTCP))
 	}
 	for _, to := range s.receivers.copies() {
-		_, _ = s.media.WriteToUDPAddrPort(b, to)
+		_, _ = s.media.Load().WriteToUDPAddrPort(b, to)
 	}
 }
 

@@ -47,7 +47,8 @@ type Sender struct {
 	config  SenderConfig
 	stream  describe.Stream
 	house   houseClock
-	media   *udp.Conn
+	origin  atomic.Pointer[netip.Addr] // what media is sent from
+	media   atomic.Pointer[udp.Conn]
 	answers *udp.Conn // time requests and reports
 	encoder codec.Encoder
 	pcm     []float32
@@ -139,11 +140,11 @@ func (s *Sender) open() error {
 			group = netip.AddrPortFrom(GroupFor6(c.Channel), DefaultPort)
 		}
 	}
-	if s.media, err = udp.Listen(netip.AddrPortFrom(local, 0), udp.Options{Interface: ifi}, c.Clock); err != nil {
-		return fmt.Errorf("cannot open the media socket: %w", err)
+	if err := s.sendFrom(ifi, local); err != nil {
+		return err
 	}
 	if s.answers, err = listenClock(c, ifi.Name); err != nil {
-		s.media.Close()
+		s.media.Load().Close()
 		return err
 	}
 	var random [12]byte
@@ -154,7 +155,7 @@ func (s *Sender) open() error {
 		Channel: c.Channel, Name: c.Name,
 		SSRC: binary.BigEndian.Uint32(random[:]), StreamID: 1 + binary.BigEndian.Uint16(random[4:])%0x3FF,
 		Codec: ostp.PayloadType(c.Codec.Type), Channels: c.Codec.Channels, Frames: c.Codec.Frames, Bits: c.Codec.Bits,
-		Origin: local, Group: group.Addr(), Port: group.Port(), RTCP: group.Port() + 1, Clock: s.answers.Port(), HTTP: c.HTTP,
+		Group: group.Addr(), Port: group.Port(), RTCP: group.Port() + 1, Clock: s.answers.Port(), HTTP: c.HTTP,
 		Latency: c.Latency,
 		Epoch:   epoch - epoch%describe.EpochStep, Offset: binary.BigEndian.Uint32(random[6:]),
 	}
@@ -183,7 +184,7 @@ func listenClock(c SenderConfig, ifi string) (*udp.Conn, error) {
 // Stream returns the description with the present tags.
 func (s *Sender) Stream() describe.Stream {
 	d := s.stream
-	d.Tags = s.tags.Load().Tags
+	d.Origin, d.Tags = *s.origin.Load(), s.tags.Load().Tags
 	return d
 }
 
@@ -220,7 +221,7 @@ func (s *Sender) Close() error {
 		s.closing.Store(true)
 		close(s.quit)
 		s.goodbye()
-		s.media.Close()
+		s.media.Load().Close()
 		s.answers.Close()
 	})
 	s.wait.Wait()

@@ -69,11 +69,14 @@ func (s *Sender) serveSubscribe(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	to := netip.AddrPortFrom(peer.Addr().Unmap(), sub.Port)
-	if err := s.receivers.subscribe(to, sub.SSRC, time.Now()); err != nil {
+	fresh, err := s.receivers.subscribe(to, sub.SSRC, time.Now())
+	if err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
-	s.config.Log.Info("sending a copy to a speaker that multicast does not reach", "to", to)
+	if fresh {
+		s.config.Log.Info("sending a copy to a speaker that multicast does not reach", "to", to)
+	}
 	w.WriteHeader(http.StatusNoContent)
 }
 

@@ -1,7 +1,6 @@
 package lan
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -141,13 +140,17 @@ func (r *Receiver) watch() {
 			return
 		}
 		if idle > noMulticast {
-			r.subscribe("multicast does not arrive")
+			r.wantCopy("multicast does not arrive")
 		}
 		if n%4 != 0 {
 			continue
 		}
+		if r.moved() {
+			r.cancel(ErrMoved)
+			return
+		}
 		if badly = r.report(now, badly); badly >= lossyFor {
-			r.subscribe("multicast loses too much")
+			r.wantCopy("multicast loses too much")
 		}
 	}
 }
@@ -156,7 +159,8 @@ func (r *Receiver) watch() {
 // been lost.
 func (r *Receiver) report(now timebase.Local, badly int) int {
 	e := r.Clock()
-	fraction, lost, jitter := r.loss()
+	fraction, lost, jitter, expected := r.loss()
+	r.copyNeeded(expected)
 	report := control.Receiver{
 		SSRC: r.config.SSRC, Stream: r.stream.SSRC, ID: r.config.ID, Name: r.config.Name,
 		FractionLost: fraction, Lost: lost, HighestSequence: uint32(r.stats.highest.Load()), Jitter: jitter,
@@ -175,44 +179,4 @@ func (r *Receiver) report(now timebase.Local, badly int) int {
 		return 0
 	}
 	return badly + 1
-}
-
-// subscribe asks the sender for a copy of our own.
-func (r *Receiver) subscribe(why string) {
-	if r.subscribed.Swap(true) {
-		return
-	}
-	r.wait.Go(func() {
-		err := r.postSubscription()
-		if err != nil {
-			r.config.Log.Warn("no copy of our own", "why wanted", why, "error", err)
-			time.Sleep(time.Second)
-			r.subscribed.Store(false)
-			return
-		}
-		r.config.Log.Info("receiving a copy of our own", "why", why, "source", r.config.Source)
-	})
-}
-
-func (r *Receiver) postSubscription() error {
-	body, err := json.Marshal(Subscription{Port: r.copy.Port(), SSRC: r.config.SSRC})
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(r.ctx, fetchTime)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address(r.config.Source, pathSubscribe), bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusNoContent {
-		text, _ := io.ReadAll(io.LimitReader(response.Body, 300))
-		return fmt.Errorf("the source answers %s: %s", response.Status, bytes.TrimSpace(text))
-	}
-	return nil
 }
