@@ -2,6 +2,7 @@ package agent
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/tutti-audio/tutti/agent/discovery"
 	"github.com/tutti-audio/tutti/agent/player"
@@ -30,8 +31,11 @@ func (s *Speaker) announce(port uint16) error {
 		browser.Close()
 	})
 	s.wait.Go(func() { s.nearby.follow(browser.Events()) })
-	s.service, err = node.Announce(s.describe())
-	return err
+	if s.service, err = node.Announce(s.describe()); err != nil {
+		return err
+	}
+	s.wait.Go(s.watchName)
+	return nil
 }
 
 // describe is this speaker's service. Callers hold mu, or are New.
@@ -43,30 +47,54 @@ func (s *Speaker) describe() discovery.Service {
 	return service
 }
 
-// rename withdraws the old name and announces the new one. Callers hold mu.
-func (s *Speaker) rename() error {
-	if s.service == nil {
+// announceAs renews what is announced: only the text, or after a change of the
+// name everything. The network is not waited for under mu.
+func (s *Speaker) announceAs(renamed bool) error {
+	s.naming.Lock()
+	defer s.naming.Unlock()
+	s.mu.Lock()
+	old, service := s.service, s.describe()
+	s.mu.Unlock()
+	switch {
+	case old == nil:
 		return nil
+	case !renamed:
+		return old.Update(service.Text)
 	}
-	if err := s.service.Close(); err != nil {
+	if err := old.Close(); err != nil {
 		return err
 	}
-	service, err := s.node.Announce(s.describe())
-	if err == nil {
-		s.service = service
+	now, err := s.node.Announce(service)
+	if err != nil {
+		return err
 	}
-	return err
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.service, s.shown = now, service.Instance
+	return nil
 }
 
-// shown is the name that others see: of two speakers with one name, the second is
-// "Kitchen (2)". Callers hold mu.
-func (s *Speaker) shown() string {
-	if s.service != nil {
-		if name := s.service.Instance(); name != "" {
-			return name
+// watchName follows the name that others see: of two speakers with one name, the
+// second becomes "Kitchen (2)".
+func (s *Speaker) watchName() {
+	ticker := time.NewTicker(500 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		s.mu.Lock()
+		service := s.service
+		s.mu.Unlock()
+		name := service.Instance()
+		s.mu.Lock()
+		if name != "" && service == s.service {
+			s.shown = name
+		}
+		s.mu.Unlock()
+		select {
+		case <-s.quit:
+			return
+		case <-ticker.C:
 		}
 	}
-	return s.wants.name
 }
 
 // namedSink puts the name that others see into the reports to the source.
@@ -81,7 +109,7 @@ func (n namedSink) Report(r *control.Receiver, stream *describe.Stream) {
 	p := n.Status()
 	n.speaker.mu.Lock()
 	defer n.speaker.mu.Unlock()
-	r.Name = n.speaker.shown()
+	r.Name = n.speaker.shown
 	n.speaker.sinceAligned(p)
 }
 

@@ -43,7 +43,10 @@ type Speaker struct {
 	nearby  *nearby
 	changed chan struct{} // the supervisor should look again
 
+	naming sync.Mutex // held while what is announced changes; before mu
+
 	mu       sync.Mutex
+	shown    string // the name that others see
 	state    config.State
 	wants    wants
 	session  *lan.Receiver
@@ -140,6 +143,7 @@ func (s *Speaker) remember() (err error) {
 	if s.wants.room == "" {
 		s.wants.room = s.wants.name
 	}
+	s.shown = s.wants.name
 	s.wants.mapping, err = playout.ParseChannelMap(mapping)
 	return err
 }

@@ -19,13 +19,13 @@ func (s *Speaker) SetName(name string) error {
 		return err
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.wants.room == s.wants.name {
 		s.wants.room = name
 	}
-	s.wants.name, s.state.Name = name, name
+	s.wants.name, s.state.Name, s.shown = name, name, name
 	s.save()
-	return s.rename()
+	s.mu.Unlock()
+	return s.announceAs(true)
 }
 
 // Join implements control.Speaker.
@@ -36,19 +36,11 @@ func (s *Speaker) Join(channel string) error {
 		}
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.wants.channel, s.state.Channel = channel, &channel
 	s.save()
+	s.mu.Unlock()
 	s.poke()
-	return s.announceAgain()
-}
-
-// announceAgain renews the TXT record. Callers hold mu.
-func (s *Speaker) announceAgain() error {
-	if s.service == nil {
-		return nil
-	}
-	return s.service.Update(s.text(s.port))
+	return s.announceAs(false)
 }
 
 // Sources implements control.Speaker.
@@ -63,7 +55,7 @@ func (s *Speaker) Status() control.Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := control.Status{
-		ID: s.state.ID, Name: s.shown(), Room: s.wants.room, Version: s.version, Since: s.since.UTC(),
+		ID: s.state.ID, Name: s.shown, Room: s.wants.room, Version: s.version, Since: s.since.UTC(),
 		State: s.phase.state, Reason: s.phase.reason, Problem: s.phase.problem, Channel: s.wants.channel,
 		Volume: s.wants.volume, Muted: s.wants.muted, TrimMS: float64(s.wants.trim.Microseconds()) / 1000, Map: s.wants.mapping.String(),
 		Realtime: p.RealTime,

@@ -101,7 +101,7 @@ func (s *Speaker) pause(ctx context.Context, d time.Duration) {
 func (s *Speaker) name() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.shown()
+	return s.shown
 }
 
 func (s *Speaker) channel() string {

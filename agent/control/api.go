@@ -58,7 +58,9 @@ type Health struct {
 	Asks    bool   `json:"asks_for_key"` // everything else needs the household key
 }
 
-func (s *Server) getStatus(w http.ResponseWriter, _ *http.Request) { reply(w, s.config.Speaker.Status()) }
+func (s *Server) getStatus(w http.ResponseWriter, _ *http.Request) {
+	reply(w, s.config.Speaker.Status())
+}
 
 func (s *Server) getSources(w http.ResponseWriter, _ *http.Request) {
 	reply(w, list(s.config.Speaker.Sources()))

@@ -189,7 +189,9 @@ func TestFailuresAreBounded(t *testing.T) {
 	}
 }
 
-func octet(i int) string { return string("0123456789abcdef"[i>>4&15]) + string("0123456789abcdef"[i&15]) }
+func octet(i int) string {
+	return string("0123456789abcdef"[i>>4&15]) + string("0123456789abcdef"[i&15])
+}
 
 func TestSync(t *testing.T) {
 	f, _, h := serve(t, "")

@@ -29,7 +29,7 @@ func completeArgs(each ...completion) completion {
 
 // completeRooms proposes the rooms that are on the network.
 func (f *finder) completeRooms(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-	all, err := f.look(cmd.Context(), completeWait, nil)
+	all, err := f.glance(cmd.Context())
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
@@ -38,7 +38,7 @@ func (f *finder) completeRooms(cmd *cobra.Command, _ []string, begun string) ([]
 
 // completeChannels proposes the channels that are on the network.
 func (f *finder) completeChannels(cmd *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-	all, err := f.look(cmd.Context(), completeWait, nil)
+	all, err := f.glance(cmd.Context())
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}

@@ -27,8 +27,9 @@ type finder struct {
 }
 
 const (
-	defaultWait  = 1500 * time.Millisecond
-	completeWait = 500 * time.Millisecond // a person waits for the Tab key
+	defaultWait  = 1500 * time.Millisecond // mDNS says the same once a second at most: two looks in a row need more
+	completeWait = 1300 * time.Millisecond
+	settled      = 250 * time.Millisecond // of silence after an answer: a person waits for the Tab key
 	answerWait   = 3 * time.Second
 )
 
@@ -79,6 +80,36 @@ func (f *finder) look(ctx context.Context, wait time.Duration, enough func(found
 		case <-over.C:
 			return all, nil
 		case <-l.News():
+		}
+	}
+}
+
+// glance looks for as short as possible: until nothing new comes.
+func (f *finder) glance(ctx context.Context) (found, error) {
+	var last time.Time
+	var seen int
+	ctx, cancel := context.WithTimeout(ctx, completeWait)
+	defer cancel()
+	l, err := agent.NewLook(f.ifi, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return found{}, err
+	}
+	defer l.Close()
+	ticker := time.NewTicker(settled / 10)
+	defer ticker.Stop()
+	for {
+		all := found{Sources: l.Sources(), Speakers: l.Speakers()}
+		now := time.Now()
+		if n := len(all.Sources) + len(all.Speakers); n != seen {
+			seen, last = n, now
+		}
+		if seen > 0 && now.Sub(last) > settled {
+			return all, nil
+		}
+		select {
+		case <-ctx.Done():
+			return all, nil
+		case <-ticker.C:
 		}
 	}
 }

@@ -92,8 +92,11 @@ func run(ctx context.Context, args []string, around surroundings) int {
 }
 
 // numbersLast puts negative numbers behind all flags, so that `tutti trim Kitchen
-// -3` is no flag "3".
+// -3` is no flag "3". Only the two commands that take such numbers are changed.
 func numbersLast(args []string) []string {
+	if len(args) == 0 || args[0] != "trim" && args[0] != "volume" {
+		return args
+	}
 	var others, numbers []string
 	for i, arg := range args {
 		if arg == "--" {
