@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"sort"
@@ -68,21 +69,21 @@ func (n *nearby) take(event discovery.Event, order int) {
 	}
 }
 
-// source returns the address of a source of the channel; of several, the one that
-// was found first.
-func (n *nearby) source(channel string) string {
+// addresses returns where the sources of a channel are, or of the channel that was
+// found first; those that were found first come first.
+func (n *nearby) addresses(channel string) (all []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	best := station{}
-	for _, s := range n.sources {
-		if channel != "" && s.Channel != channel {
-			continue
+	found := slices.SortedFunc(maps.Values(n.sources), func(a, b station) int { return a.order - b.order })
+	for _, s := range found {
+		if channel == "" {
+			channel = s.Channel
 		}
-		if best.address == "" || s.order < best.order {
-			best = s
+		if s.Channel == channel && !slices.Contains(all, s.address) {
+			all = append(all, s.address)
 		}
 	}
-	return best.address
+	return all
 }
 
 // ssrcAt returns the stream that a source at the address announces.

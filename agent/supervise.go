@@ -23,7 +23,7 @@ func (s *Speaker) supervise() {
 	})
 	retry := retryFirst
 	for ctx.Err() == nil {
-		address := s.choose()
+		address := s.choose(ctx)
 		if address == "" {
 			s.say("searching", s.searching(), "")
 			s.pause(ctx, time.Second)
@@ -108,14 +108,6 @@ func (s *Speaker) channel() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.wants.channel
-}
-
-// choose returns the address of the source to play, or nothing.
-func (s *Speaker) choose() string {
-	if s.config.Source != "" {
-		return s.config.Source
-	}
-	return s.nearby.source(s.channel())
 }
 
 func (s *Speaker) searching() string {

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"syscall"
 	"time"
 
 	"github.com/tutti-audio/tutti/sync/timebase"
@@ -19,7 +21,14 @@ const (
 	giveUpLate = 10 * time.Minute // likewise, after it was needed again and again
 )
 
-// wantCopy asks the sender for a copy of our own, also again when none comes.
+// Why a copy of our own is wanted.
+const (
+	noneArrives = "multicast does not arrive"
+	tooMuchLost = "multicast loses too much"
+)
+
+// wantCopy asks the sender for a copy of our own, also again when none comes. When
+// nothing arrives and nobody is there to be asked, the sender has gone.
 func (r *Receiver) wantCopy(why string) {
 	now := r.config.Clock.Now()
 	if r.asking.Load() || r.subscribed.Load() && now.Sub(timebase.Local(r.askedAt.Load())) < askAgain {
@@ -30,7 +39,12 @@ func (r *Receiver) wantCopy(why string) {
 	r.askedAt.Store(int64(now))
 	r.wait.Go(func() {
 		defer r.asking.Store(false)
-		if err := r.postSubscription(); err != nil {
+		err := r.postSubscription()
+		if why == noneArrives && errors.Is(err, syscall.ECONNREFUSED) {
+			r.cancel(ErrSilent)
+			return
+		}
+		if err != nil {
 			r.refused.warn(r.config.Log, "no copy of our own", "why wanted", why, "error", err)
 			return
 		}

@@ -140,7 +140,7 @@ func (r *Receiver) watch() {
 			return
 		}
 		if idle > noMulticast {
-			r.wantCopy("multicast does not arrive")
+			r.wantCopy(noneArrives)
 		}
 		if n%4 != 0 {
 			continue
@@ -150,7 +150,7 @@ func (r *Receiver) watch() {
 			return
 		}
 		if badly = r.report(now, badly); badly >= lossyFor {
-			r.wantCopy("multicast loses too much")
+			r.wantCopy(tooMuchLost)
 		}
 	}
 }
