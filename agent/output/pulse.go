@@ -20,7 +20,7 @@ const (
 	pulseTarget  = 15 * time.Millisecond  // asked of the server: two thirds of it in the sink
 	pulseRequest = 2500 * time.Microsecond
 	pulseWake    = 20 * time.Millisecond // by which the server's threads, or ours, may be late
-	pulseStart   = 2 * time.Second       // for the sink to begin to take frames
+	pulseStart   = 4 * time.Second       // for the sink to begin to take frames: one that has just been made may hold 2 s of silence
 	pulsePiece   = 32 << 10              // bytes sent at once, at most
 	pulseFrame   = 4 * Channels          // bytes
 )

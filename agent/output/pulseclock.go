@@ -19,6 +19,13 @@ const (
 	fastPolls = 50
 )
 
+// An answer that takes longer than slow, because a thread of the server's or ours
+// had to wait, is of no use while there is a reading that is not yet old.
+const (
+	slow = 500 * time.Microsecond
+	old  = time.Second
+)
+
 // poll keeps the reading fresh until the connection ends.
 func (p *pulse) poll() {
 	timer := time.NewTimer(pollFast)
@@ -51,7 +58,8 @@ func (p *pulse) ask() (taken timebase.Card, err error) {
 	waiting := time.Duration(reply.Latency+1) * time.Microsecond
 	played := float64(reply.ReadIndex/pulseFrame) - waiting.Seconds()*float64(p.format.Rate)
 	r := pulseReading{played: timebase.Card(math.Floor(played)), at: p.stamped(reply.ReplyTime, before, after)}
-	if last := p.reading.Load(); last == nil || r.at > last.at {
+	last := p.reading.Load()
+	if last == nil || r.at > last.at && (after.Sub(before) <= slow || r.at.Sub(last.at) > old) {
 		p.reading.Store(&r)
 	}
 	return timebase.Card(reply.ReadIndex / pulseFrame), nil
