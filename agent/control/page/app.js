@@ -12,6 +12,7 @@ const strips = new Strips(at("strips"));
 const history = new History(at("history"));
 let status;
 let shownArt;
+let nearby = { sources: [], speakers: [] };
 let touched = 0; // until when the person, not the speaker, moves the slider
 
 // words fills in the text of the page.
@@ -79,7 +80,9 @@ function unlock() {
 
 let room; // of the title
 function show(s) {
+  const moved = s.channel !== status?.channel || s.id !== status?.id;
   status = s;
+  if (moved) showNearby();
   if (room !== s.name) document.title = `${s.name} · Tutti`;
   room = s.name;
   say("room", s.name);
@@ -97,7 +100,7 @@ function show(s) {
 function showMusic(s) {
   const d = s.stream;
   say("title", d ? d.title || text.untitled : text.silence);
-  say("artist", d ? [d.artist, d.album].filter(Boolean).join(" — ") : s.reason || text.silenceWhy);
+  say("artist", d ? [d.artist, d.album].filter(Boolean).join(" — ") : s.reason ?? "");
   say("source", d ? text.from(d) : text.silenceWhy);
   const art = JSON.stringify(d ? [d.title, d.artist, d.channel, d.artwork] : []);
   if (art === shownArt) return;
@@ -170,8 +173,9 @@ function showSync(v) {
   at("history").setAttribute("aria-label", text.historyLabel(rooms.map((r) => r.name).join(", ")));
   say("span", text.span(history.span()));
   if (v.worst) {
-    say("verdict", text.together(rooms.length, v.worst.difference_us));
-    say("meaning", text.meaning(v.worst));
+    const most = Math.max(...[...v.pairs, v.worst].map((p) => Math.abs(p.difference_us) + p.bound_us)); // what can be promised
+    say("verdict", text.together(rooms.length, most));
+    say("meaning", text.meaning(v.worst, most));
   } else {
     say("verdict", rooms.length ? text.alone : text.nobody);
     say("meaning", rooms.length ? text.onlyMe(rooms[0].us, rooms[0].bound) : "");
@@ -187,9 +191,14 @@ function take(event) {
 async function around() {
   try {
     const [sources, speakers] = await Promise.all([fetchJSON("sources"), fetchJSON("speakers")]);
-    showSources(sources);
-    showSpeakers(speakers);
+    nearby = { sources, speakers };
+    showNearby();
   } catch { /* the events say that the speaker is away, or ask for the key */ }
+}
+
+function showNearby() {
+  showSources(nearby.sources);
+  showSpeakers(nearby.speakers);
 }
 
 function showSources(sources) {
@@ -201,10 +210,7 @@ function showSources(sources) {
     b.setAttribute("role", "radio");
     b.setAttribute("aria-checked", channel === (status?.channel ?? ""));
     b.append(Object.assign(document.createElement("b"), { textContent: channel || text.anyChannel }), Object.assign(document.createElement("span"), { textContent: from }));
-    b.onclick = async () => {
-      await change("POST", "join", { channel });
-      around();
-    };
+    b.onclick = () => change("POST", "join", { channel });
     return b;
   });
   replace(at("sources"), rows);

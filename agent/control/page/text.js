@@ -14,7 +14,7 @@ export const micro = (us) => {
 // way is how far sound travels meanwhile.
 const way = (us) => {
   const mm = Math.abs(us) * 0.343;
-  if (mm < 1) return "less than a millimetre";
+  if (mm < 1) return "one millimetre";
   if (mm < 10) return `${number(mm, mm < 3 ? 1 : 0)} mm`;
   if (mm < 1000) return `${number(mm / 10)} cm`;
   return `${number(mm / 1000, 1)} m`;
@@ -49,7 +49,7 @@ export const text = {
   metrics: "Metrics",
   version: (v, since) => `Tutti ${v}, on since ${new Date(since).toLocaleString("en", { dateStyle: "medium", timeStyle: "short" })}`,
   offline: "This speaker does not answer. Trying again…",
-  states: { searching: "Looking for music", joining: "Joining", playing: "Playing", waiting: "Waiting", "no-output": "No output", muted: "Muted" },
+  states: { searching: "Searching", joining: "Joining", playing: "Playing", waiting: "Waiting", "no-output": "No output", muted: "Muted" },
   silence: "Nothing is playing",
   silenceWhy: "Start it anywhere in the house: tutti send music.flac",
   untitled: "Untitled",
@@ -58,7 +58,7 @@ export const text = {
 
   alone: "One room is playing.",
   together: (n, us) => `${n} rooms within ${micro(us)}`,
-  meaning: (p) => `${p.a} and ${p.b} are furthest apart, ${micro(p.difference_us)} with ± ${micro(p.bound_us)} of doubt: as if one of them stood ${way(p.difference_us)} further away.`,
+  meaning: (p, most) => `${p.a} and ${p.b} are furthest apart: ${micro(p.difference_us)}, give or take ${micro(p.bound_us)}. That is as if one of them stood at most ${way(most)} further away.`,
   onlyMe: (us, bound) => `It is ${micro(us)} ${us < 0 ? "early" : "late"}, give or take ${micro(bound)}.`,
   nobody: "No room reports yet.",
   here: "this room",
