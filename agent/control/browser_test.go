@@ -19,12 +19,12 @@ func TestInBrowser(t *testing.T) {
 	f, _, h := serve(t, "")
 	_ = f.set(func(s *Status) {
 		s.Stream.Title, s.Stream.Artist, s.Output = "Evening <in> Rooms", "The Household", Output{Name: "a card", Open: true, Rate: 48000}
+		f.listeners = []Listener{
+			{ID: "x", Name: "Kitchen", Playing: true, HasReport: true, DeviationUS: 2, BoundUS: 5},
+			{ID: "y", Name: "Bath", Playing: true, HasReport: true, DeviationUS: -1, BoundUS: 5},
+		}
+		f.sources, f.peers = []Source{{Channel: "jazz", Name: "Study"}}, []Peer{{ID: "y", Name: "Bath", Address: "192.0.2.7:8400"}}
 	})
-	f.listeners = []Listener{
-		{ID: "x", Name: "Kitchen", Playing: true, HasReport: true, DeviationUS: 2, BoundUS: 5},
-		{ID: "y", Name: "Bath", Playing: true, HasReport: true, DeviationUS: -1, BoundUS: 5},
-	}
-	f.sources, f.peers = []Source{{Channel: "jazz", Name: "Study"}}, []Peer{{ID: "y", Name: "Bath", Address: "192.0.2.7:8400"}}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	var dom, log bytes.Buffer

@@ -17,7 +17,7 @@ func follow(t *testing.T, h *httptest.Server, header http.Header) (*websocket.Co
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	t.Cleanup(cancel)
-	c, _, err := websocket.Dial(ctx, h.URL+"/api/v1/events", &websocket.DialOptions{HTTPHeader: header})
+	c, _, err := websocket.Dial(ctx, h.URL+"/api/v1/events", &websocket.DialOptions{HTTPHeader: header}) //nolint:bodyclose // websocket.Dial says not to
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestEventsAreBounded(t *testing.T) {
 		c, ctx := follow(t, h, nil)
 		next(t, ctx, c)
 	}
-	_, answer, err := websocket.Dial(t.Context(), h.URL+"/api/v1/events", nil)
+	_, answer, err := websocket.Dial(t.Context(), h.URL+"/api/v1/events", nil) //nolint:bodyclose // likewise
 	if err == nil || answer == nil || answer.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("one more: %v, %v", answer, err)
 	}
@@ -91,7 +91,7 @@ func TestEventsAreBounded(t *testing.T) {
 
 func TestEventsOfOtherPages(t *testing.T) {
 	_, _, h := serve(t, "")
-	_, answer, err := websocket.Dial(t.Context(), h.URL+"/api/v1/events", &websocket.DialOptions{HTTPHeader: http.Header{"Origin": {"http://evil.example"}}})
+	_, answer, err := websocket.Dial(t.Context(), h.URL+"/api/v1/events", &websocket.DialOptions{HTTPHeader: http.Header{"Origin": {"http://evil.example"}}}) //nolint:bodyclose // likewise
 	if err == nil || answer == nil || answer.StatusCode != http.StatusForbidden {
 		t.Errorf("%v, %v", answer, err)
 	}
@@ -115,7 +115,7 @@ func TestEventsKey(t *testing.T) {
 			t.Errorf("%.20q: got %s", first, b)
 		}
 	}
-	_, answer, err := websocket.Dial(t.Context(), h.URL+"/api/v1/events", &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer wrong"}}})
+	_, answer, err := websocket.Dial(t.Context(), h.URL+"/api/v1/events", &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer wrong"}}}) //nolint:bodyclose // likewise
 	if err == nil || answer == nil || answer.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a wrong header: %v, %v", answer, err)
 	}

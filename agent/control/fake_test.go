@@ -57,8 +57,16 @@ func (f *fake) SetName(n string) error {
 	return f.set(func(s *Status) { s.Name = n })
 }
 func (f *fake) Join(c string) error { return f.set(func(s *Status) { s.Channel = c }) }
-func (f *fake) Sources() []Source   { return f.sources }
-func (f *fake) Speakers() []Peer    { return f.peers }
+func (f *fake) Sources() []Source {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.sources
+}
+func (f *fake) Speakers() []Peer {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.peers
+}
 func (f *fake) Listeners() ([]Listener, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -19,6 +19,7 @@ import (
 	"github.com/tutti-audio/tutti/agent"
 	"github.com/tutti-audio/tutti/agent/config"
 	"github.com/tutti-audio/tutti/agent/control"
+	"github.com/tutti-audio/tutti/internal/udp"
 )
 
 const runLong = `Be a speaker: find a source, join it and play in time with all other speakers.
@@ -160,7 +161,7 @@ func beSpeaker(ctx context.Context, c config.Config, log *slog.Logger) error {
 	server := control.NewServer(control.Config{Speaker: s, Key: c.HTTP.Key, Log: log})
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
-	log.Info("this speaker is on", "name", s.Status().Name, "page", "http://localhost:"+strconv.Itoa(port))
+	log.Info("this speaker is on", "name", s.Status().Name, "page", "http://"+net.JoinHostPort(pageHost(c), strconv.Itoa(port)))
 	if c.HTTP.Key == "" {
 		log.Debug("anybody on this network can change this speaker", "instead", "set [http] key in tutti.toml")
 	}
@@ -171,6 +172,18 @@ func beSpeaker(ctx context.Context, c config.Config, log *slog.Logger) error {
 	case err = <-served:
 	}
 	return errors.Join(err, s.Close())
+}
+
+// pageHost is the address that the page is reached at from the network.
+func pageHost(c config.Config) string {
+	if host, _, err := net.SplitHostPort(c.HTTP.Listen); err == nil && host != "" {
+		return host
+	}
+	_, addr, err := udp.Multicast(c.Interface)
+	if err != nil {
+		return "localhost"
+	}
+	return addr.String()
 }
 
 // listen opens the API's port. When another speaker on this host has the usual

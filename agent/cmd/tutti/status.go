@@ -79,7 +79,7 @@ func printStatus(w io.Writer, s control.Status) error {
 	}
 	if t := s.Timing; t.Reported {
 		rows = append(rows,
-			[]string{"in time", fmt.Sprintf("%+.0f µs ± %.0f µs, without a jump for %v", t.OffsetUS, t.BoundUS, seconds(t.SinceAlignedS))},
+			[]string{"in time", fmt.Sprintf("%+.1f µs ± %.1f µs, without a jump for %v", t.OffsetUS, t.BoundUS, seconds(t.SinceAlignedS))},
 			[]string{"clocks", fmt.Sprintf("card %+.1f ppm, host %+.1f ppm, round trip %.0f µs, %d samples", t.CardPPM, t.HostPPM, t.RoundTripUS, t.ClockSamples)})
 	}
 	p := s.Packets

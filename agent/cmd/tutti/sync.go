@@ -180,7 +180,7 @@ func printSync(w io.Writer, all []stream) error {
 			return err
 		}
 		if p := s.Worst; p != nil {
-			fmt.Fprintln(w, clean(fmt.Sprintf("furthest apart: %s and %s, %.0f µs (± %.0f µs)", p.A, p.B, max(p.DifferenceUS, -p.DifferenceUS), p.BoundUS)))
+			fmt.Fprintln(w, clean(fmt.Sprintf("furthest apart: %s and %s, %.1f µs (± %.1f µs)", p.A, p.B, max(p.DifferenceUS, -p.DifferenceUS), p.BoundUS)))
 		}
 		fmt.Fprintln(w)
 	}
@@ -196,7 +196,7 @@ func listenerRow(l control.Listener) []string {
 		state += ", copy"
 	}
 	if l.HasReport {
-		deviation, bound = fmt.Sprintf("%+.0f µs", l.DeviationUS), fmt.Sprintf("± %.0f µs", l.BoundUS)
+		deviation, bound = fmt.Sprintf("%+.1f µs", l.DeviationUS), fmt.Sprintf("± %.1f µs", l.BoundUS)
 	}
 	volume := fmt.Sprintf("%d %%", l.Volume)
 	if l.Muted {
