@@ -45,6 +45,7 @@ func (s *stage) outage(r *room, during span) (o outage) {
 // after the link was down, or unplugged, and with another address, be it its own
 // or the source's.
 func TestLinks(t *testing.T) {
+	t.Parallel()
 	hall := &room{name: "Hall"}
 	s := newStage(t, []*room{hall})
 	hall.address = "127.0.0.1:8400" // inside the host: it answers without a link

@@ -122,10 +122,3 @@ func TestSoundServer(t *testing.T) {
 	s.says(hall, "cannot open the output", "PULSE_SERVER")
 	s.says(hall, "output lost")
 }
-
-func peak(pcm []float32) (most float32) {
-	for _, x := range pcm {
-		most = max(most, x)
-	}
-	return most
-}

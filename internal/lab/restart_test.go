@@ -29,6 +29,7 @@ func (s *stage) alignedFrom(a, b *room, from, to int64) (after time.Duration, th
 // A speaker that stood still for three seconds is aligned again within a second,
 // and so are all when the source was killed and comes back as another stream.
 func TestRestarts(t *testing.T) {
+	t.Parallel()
 	s := newStage(t, []*room{{name: "Hall", cardPPM: 80, hostPPM: 60}, {name: "Porch", cardPPM: -120, hostPPM: -40}})
 	hall, porch := s.rooms[0], s.rooms[1]
 	settled := func(st control.Status) bool { return st.State == "playing" && st.Timing.SinceAlignedS > 1.5 }
