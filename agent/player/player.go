@@ -1,8 +1,8 @@
 // Package player is the audio thread: it owns one sound device and one
 // playout.Engine and moves frames from the one to the other.
 //
-// Everything else reaches the thread without making it wait: packets through a
-// ring with one writer, clock estimates through a slot that keeps the newest,
+// Everything else reaches the thread without making it wait: packets by a function
+// that drains the session's sockets into a ring, clock estimates through a slot that keeps the newest,
 // rare commands through a channel, and what it has to say through a snapshot
 // that it publishes only when nobody reads at that moment. In steady state the
 // thread neither allocates nor locks nor logs.
@@ -83,22 +83,38 @@ func (p *Player) Push(packet *ostp.Packet, arrived timebase.Local) { p.packets.p
 // goroutine.
 func (p *Player) SetClock(e offset.Estimate) { p.estimate.set(e) }
 
-// Start begins a stream; what was playing ends.
-func (p *Player) Start(f playout.Format) error {
-	result := make(chan error, 1)
-	if !p.do(func(t *thread) { result <- t.start(f) }) {
+// Start begins a stream; what was playing ends. The audio thread calls drain, if
+// it is not nil, once in each of its rounds, so that packets need nobody else's
+// waking up: drain pushes what has arrived and never blocks.
+func (p *Player) Start(f playout.Format, drain func()) error {
+	var err error
+	if !p.wait(func(t *thread) { err = t.start(f, drain) }) {
 		return context.Canceled
 	}
-	select {
-	case err := <-result:
-		return err
-	case <-p.done:
-		return context.Canceled
-	}
+	return err
 }
 
-// Stop ends the stream.
-func (p *Player) Stop() { p.do(func(t *thread) { t.engine.Stop() }) }
+// Stop ends the stream. When it returns, drain will not be called again.
+func (p *Player) Stop() {
+	p.wait(func(t *thread) {
+		t.drain = nil
+		t.engine.Stop()
+	})
+}
+
+// wait has the thread run a command and reports whether it did.
+func (p *Player) wait(command func(*thread)) bool {
+	ran := make(chan struct{})
+	if !p.do(func(t *thread) { command(t); close(ran) }) {
+		return false
+	}
+	select {
+	case <-ran:
+		return true
+	case <-p.done:
+		return false
+	}
+}
 
 // SetAnchor ties the stream to house time anew.
 func (p *Player) SetAnchor(a servo.Anchor) { p.do(func(t *thread) { t.engine.SetAnchor(a) }) }

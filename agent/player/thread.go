@@ -32,6 +32,7 @@ type thread struct {
 	engine   *playout.Engine
 	card     *servo.Card
 	realTime bool
+	drain    func() // of the present stream; nil: packets come by the ring alone
 	volume   int
 	muted    bool
 	trim     time.Duration
@@ -62,7 +63,8 @@ func newThread(p *Player) *thread {
 }
 
 // start begins a stream.
-func (t *thread) start(f playout.Format) error {
+func (t *thread) start(f playout.Format, drain func()) error {
+	t.drain = drain
 	for t.player.packets.peek() != nil { // of the stream before
 		t.player.packets.pop()
 	}
@@ -139,16 +141,6 @@ func (t *thread) closeDevice() {
 // turn is one round of the audio thread: take what came, read the position, top
 // the device up, sleep.
 func (t *thread) turn() {
-	c := t.player.config.Clock
-	a0 := c.Now()
-	if late := a0.Sub(dbgUntil); dbgUntil != 0 && late > time.Millisecond {
-		println("late wake us", late.Microseconds())
-	}
-	defer func() {
-		if d := dbg3.Sub(a0); d > time.Millisecond {
-			println("turn us", dbg1.Sub(a0).Microseconds(), dbg2.Sub(dbg1).Microseconds(), dbg3.Sub(dbg2).Microseconds())
-		}
-	}()
 	select {
 	case command := <-t.player.commands:
 		command(t)
@@ -159,20 +151,21 @@ func (t *thread) turn() {
 		t.engine.SetClock(*e)
 	}
 	now := t.player.config.Clock.Now()
-	dbg1 = now
 	if err := t.topUp(now); err != nil {
 		t.player.config.Log.Warn("output lost", "output", t.format.Name, "error", err)
 		t.closeDevice()
 		t.publishLoss(err.Error())
 		return
 	}
-	dbg2 = c.Now()
 	t.publish(now)
-	dbg3 = c.Now()
 	t.sleep(now)
 }
 
+// takePackets drains the session's sockets, and then the ring, into the engine.
 func (t *thread) takePackets() {
+	if t.drain != nil {
+		t.drain()
+	}
 	for q := t.player.packets.peek(); q != nil; q = t.player.packets.peek() {
 		t.engine.Push(q.sequence, q.media, q.fresh, q.payload, q.arrived)
 		t.player.packets.pop()
@@ -232,9 +225,6 @@ func (t *thread) sleep(began timebase.Local) {
 	t.dither += golden
 	t.dither -= math.Floor(t.dither)
 	until := began.Add(time.Duration(float64(wake) * (0.9 + 0.2*t.dither)))
-	dbgUntil = until
 	t.player.config.Clock.SleepUntil(until)
 	t.wakeLate = max(t.wakeLate, t.player.config.Clock.Now().Sub(until))
 }
-
-var dbg1, dbg2, dbg3, dbgUntil timebase.Local

@@ -107,6 +107,55 @@ func TestReadDoesNotAllocate(t *testing.T) {
 	}
 }
 
+func TestBatch(t *testing.T) {
+	clock := hostclock.New(0)
+	for _, local := range []string{"127.0.0.1:0", "[::1]:0"} {
+		to, err := Listen(netip.MustParseAddrPort(local), Options{}, clock)
+		if err != nil {
+			t.Skip("cannot listen on ", local, ": ", err)
+		}
+		target := to.LocalAddr().(*net.UDPAddr).AddrPort()
+		from, err := Listen(netip.MustParseAddrPort(local), Options{}, clock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer from.Close()
+		b, err := to.Batch(4, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.Close()
+		if n := b.Receive(); n != 0 {
+			t.Fatalf("%d datagrams before any was sent", n)
+		}
+		before := clock.Now()
+		for i := range 6 {
+			if _, err := from.WriteToUDPAddrPort([]byte{byte(i), 9}, target); err != nil {
+				t.Fatal(err)
+			}
+		}
+		next, sent := byte(0), []byte{1, 2}
+		for _, want := range []int{4, 2, 0} {
+			if n := b.Receive(); n != want || b.Len() != want {
+				t.Fatalf("%s: received %d, want %d", local, n, want)
+			}
+			for i := range b.Len() {
+				data, sender, at := b.At(i)
+				if len(data) != 2 || data[0] != next || sender != from.LocalAddr().(*net.UDPAddr).AddrPort() || at < before-2000 || at > clock.Now() {
+					t.Errorf("%s: datagram %d: %v from %v at %d", local, next, data, sender, at-before)
+				}
+				next++
+			}
+		}
+		if n := testing.AllocsPerRun(50, func() {
+			_, _ = from.WriteToUDPAddrPort(sent, target)
+			b.Receive()
+		}); n != 0 {
+			t.Errorf("%v allocations per batch, want 0", n)
+		}
+	}
+}
+
 func TestInterfaceTo(t *testing.T) {
 	ifi, local, err := InterfaceTo(netip.MustParseAddr("127.0.0.1"))
 	if err != nil || ifi.Name != "lo" || local.String() != "127.0.0.1" {

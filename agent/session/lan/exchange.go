@@ -67,6 +67,10 @@ func (r *Receiver) readClock() {
 			r.stats.foreign.Add(1)
 			continue
 		}
+		if !isClock(buf[:n]) {
+			r.takeReport(buf[:n], from)
+			continue
+		}
 		sample, ok := r.answer(buf[:n], at)
 		if !ok || !filter.Add(offset.Exchange{T1: sample.T1, T2: sample.T2, T3: sample.T3, T4: sample.T4}) {
 			continue

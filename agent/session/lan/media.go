@@ -2,7 +2,6 @@ package lan
 
 import (
 	"errors"
-	"math"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -24,18 +23,23 @@ type receiverStats struct {
 	scratch [clockmsg.Size]byte
 	sent    uint32 // datagrams that left the clock socket, as the kernel counts them
 
-	requests, answers                   atomic.Uint64
-	packets, bytes                      atomic.Uint64
-	damaged, foreign, otherStream, odd  atomic.Uint64
-	byCopy, tolerated, implausible      atomic.Uint64
-	byGroup                             atomic.Uint64 // since the last report
-	lastMedia, highest, lost, lastRTP   atomic.Int64
-	lastSR                              atomic.Int64
-	jitter                              float64 // under pushing
-	lastTransit                         int64
-	base, expectedBefore, receivedSince int64
-	counting                            bool
-	afterLeap                           uint32 // the sequence that would prove the last leap
+	requests, answers                  atomic.Uint64
+	packets, bytes                     atomic.Uint64
+	damaged, foreign, otherStream, odd atomic.Uint64
+	byCopy, tolerated, implausible     atomic.Uint64
+	byGroup                            atomic.Uint64 // since the last report
+	lastMedia, highest, lost, lastRTP  atomic.Int64
+	lastSR                             atomic.Int64
+	changed                            atomic.Bool  // another stream comes from the sender
+	base, received, jitter             atomic.Int64 // jitter: RTP ticks × 16
+
+	// Of the goroutine that drains.
+	lastTransit int64
+	counting    bool
+	afterLeap   uint32 // the sequence that would prove the last leap
+
+	// Of watch.
+	baseBefore, expectedBefore, receivedBefore int64
 }
 
 // Counters is what a receiver has counted.
@@ -64,30 +68,27 @@ func (r *Receiver) Counters() Counters {
 	}
 }
 
-// readMedia reads one media socket.
-func (r *Receiver) readMedia(conn *udp.Conn) {
-	var p ostp.Packet
-	buf := make([]byte, ostp.MaxPacket+1)
-	for {
-		n, from, at, err := conn.Read(buf)
-		if err != nil {
-			if r.ctx.Err() != nil {
-				return
+const (
+	batchSize  = 16
+	maxBatches = 8 // in one go, so that a flood cannot hold the audio thread up
+)
+
+// drain reads what has arrived on both media sockets.
+func (r *Receiver) drain() {
+	r.drainOne(r.copy, &r.stats.byCopy)
+	if r.group != nil {
+		r.drainOne(r.group, &r.stats.byGroup)
+	}
+}
+
+func (r *Receiver) drainOne(b *udp.Batch, came *atomic.Uint64) {
+	for n, more := 0, true; more && n < maxBatches; n++ {
+		more = b.Receive() == batchSize
+		for i := range b.Len() {
+			data, from, at := b.At(i)
+			if r.take(&r.packet, data, from, at) {
+				came.Add(1)
 			}
-			time.Sleep(10 * time.Millisecond)
-			continue
-		}
-		if conn == r.copy && n > 1 && buf[1] >= 200 && buf[1] <= 207 {
-			r.takeReport(buf[:n], from)
-			continue
-		}
-		if !r.take(&p, buf[:n], from, at) {
-			continue
-		}
-		if conn == r.copy {
-			r.stats.byCopy.Add(1)
-		} else {
-			r.stats.byGroup.Add(1)
 		}
 	}
 }
@@ -111,7 +112,7 @@ func (r *Receiver) take(p *ostp.Packet, b []byte, from netip.AddrPort, at timeba
 	case p.SSRC != r.stream.SSRC || p.StreamID != r.stream.StreamID:
 		r.stats.otherStream.Add(1)
 		if r.fromSender(from) && p.SSRC != r.stream.SSRC {
-			r.checkChanged()
+			r.stats.changed.Store(true)
 		}
 		return false
 	case !r.fromSender(from):
@@ -130,11 +131,7 @@ func (r *Receiver) take(p *ostp.Packet, b []byte, from netip.AddrPort, at timeba
 	if !r.count(p, len(b), at) {
 		return false
 	}
-	if r.started.Load() {
-		r.pushing.Lock()
-		r.config.Sink.Push(p, at)
-		r.pushing.Unlock()
-	}
+	r.config.Sink.Push(p, at)
 	return true
 }
 
@@ -170,7 +167,9 @@ func (r *Receiver) follow(number uint32) bool {
 	switch {
 	case !s.counting || number == s.afterLeap && (ahead <= -maxMisorder || ahead >= maxDropout):
 		sequence = r.unwrap.Unwrap(number)
-		s.counting, s.base, s.expectedBefore, s.receivedSince = true, sequence, 0, 0
+		s.counting = true
+		s.base.Store(sequence)
+		s.received.Store(0)
 		s.highest.Store(sequence)
 	case ahead <= -maxMisorder || ahead >= maxDropout:
 		s.afterLeap = number + 1
@@ -186,19 +185,17 @@ func (r *Receiver) follow(number uint32) bool {
 // from the others to be true.
 func (r *Receiver) count(p *ostp.Packet, size int, at timebase.Local) bool {
 	s := &r.stats
-	r.pushing.Lock()
-	defer r.pushing.Unlock()
 	if !r.follow(p.Sequence()) {
 		s.implausible.Add(1)
 		return false
 	}
 	s.packets.Add(1)
 	s.bytes.Add(uint64(size))
-	s.receivedSince++
+	s.received.Add(1)
 	transit := int64(at)*timebase.Rate/int64(time.Second) - int64(p.Timestamp)
 	if s.lastTransit != 0 {
-		d := math.Abs(float64(int32(transit - s.lastTransit)))
-		s.jitter += (d - s.jitter) / 16
+		d := int64(int32(transit - s.lastTransit))
+		s.jitter.Add(max(d, -d) - (s.jitter.Load()+8)>>4)
 	}
 	s.lastTransit = transit
 	s.lastMedia.Store(int64(at))
@@ -209,21 +206,23 @@ func (r *Receiver) count(p *ostp.Packet, size int, at timebase.Local) bool {
 // loss returns the share lost since the last call, of 256, the sum of losses, the
 // jitter, and how many packets should have come since the last call.
 func (r *Receiver) loss() (fraction uint8, lost uint32, jitter uint32, interval int64) {
-	r.pushing.Lock()
-	defer r.pushing.Unlock()
 	s := &r.stats
-	if !s.counting {
+	base, received := s.base.Load(), s.received.Load()
+	if received == 0 {
 		return 0, 0, 0, 0
 	}
-	expected := s.highest.Load() + 1 - s.base
+	if base != s.baseBefore {
+		s.baseBefore, s.expectedBefore, s.receivedBefore = base, 0, 0
+	}
+	expected := s.highest.Load() + 1 - base
 	interval = expected - s.expectedBefore
-	missing := max(0, interval-s.receivedSince)
-	s.expectedBefore, s.receivedSince = expected, 0
+	missing := max(0, interval-(received-s.receivedBefore))
+	s.expectedBefore, s.receivedBefore = expected, received
 	s.lost.Add(missing)
 	if interval > 0 {
 		fraction = uint8(min(255, missing*256/interval))
 	}
-	return fraction, uint32(s.lost.Load()), uint32(s.jitter), interval
+	return fraction, uint32(s.lost.Load()), uint32(s.jitter.Load() >> 4), interval
 }
 
 // readReports reads the sender's reports.

@@ -25,7 +25,7 @@ func TestFollow(t *testing.T) {
 			}
 		}
 	}
-	r.stats.receivedSince = 990
+	r.stats.received.Store(990)
 	fraction, lost, _, expected := r.loss()
 	if expected != 1000 || lost != 10 || fraction != 2 {
 		t.Errorf("expected %d, lost %d, %d/256; want 1000, 10, 2", expected, lost, fraction)

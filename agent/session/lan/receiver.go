@@ -23,10 +23,11 @@ import (
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
 
-// Sink is what a receiver feeds: the player. Push and SetClock are each called by
-// one goroutine at a time.
+// Sink is what a receiver feeds: the player. It calls drain, which reads what has
+// arrived and calls Push, from one goroutine until Stop has returned. SetClock is
+// called by one goroutine at a time.
 type Sink interface {
-	Start(playout.Format) error
+	Start(f playout.Format, drain func()) error
 	Push(p *ostp.Packet, arrived timebase.Local)
 	SetClock(offset.Estimate)
 	Stop()
@@ -63,10 +64,10 @@ type Receiver struct {
 	stats  receiverStats
 
 	clock   *udp.Conn
-	group   *udp.Conn // nil where multicast cannot be joined
-	reports *udp.Conn // likewise
-	copy    *udp.Conn // for a copy of our own
-	pushing sync.Mutex
+	reports *udp.Conn  // nil where multicast cannot be joined
+	group   *udp.Batch // likewise; read by the sink's goroutine
+	copy    *udp.Batch // for a copy of our own; likewise
+	packet  ostp.Packet
 	unwrap  ostp.Unwrapper
 
 	started    atomic.Bool // Sink.Start has been called
@@ -105,11 +106,6 @@ func Join(ctx context.Context, c ReceiverConfig) (*Receiver, error) {
 	}
 	r.wait.Go(r.exchange)
 	r.wait.Go(r.readClock)
-	for _, conn := range []*udp.Conn{r.group, r.copy} {
-		if conn != nil {
-			r.wait.Go(func() { r.readMedia(conn) })
-		}
-	}
 	if r.reports != nil {
 		r.wait.Go(func() { r.readReports(r.reports) })
 	}
@@ -134,17 +130,26 @@ func (r *Receiver) open() error {
 	if r.clock, err = udp.Listen(netip.AddrPortFrom(local, 0), udp.Options{Sent: true}, r.config.Clock); err != nil {
 		return fmt.Errorf("cannot open a socket for the time: %w", err)
 	}
-	if r.copy, err = udp.Listen(netip.AddrPortFrom(local, 0), udp.Options{}, r.config.Clock); err != nil {
+	if r.copy, err = r.listenMedia(0, udp.Options{}); err != nil {
 		return fmt.Errorf("cannot open a socket for media: %w", err)
 	}
 	options := udp.Options{Group: r.stream.Group, Interface: ifi}
-	if r.group, err = udp.Listen(netip.AddrPortFrom(local, r.stream.Port), options, r.config.Clock); err == nil {
+	if r.group, err = r.listenMedia(r.stream.Port, options); err == nil {
 		r.reports, err = udp.Listen(netip.AddrPortFrom(local, r.stream.RTCP), options, r.config.Clock)
 	}
 	if err != nil {
 		r.config.Log.Warn("multicast cannot be joined", "error", err)
 	}
 	return nil
+}
+
+// listenMedia opens a media socket.
+func (r *Receiver) listenMedia(port uint16, o udp.Options) (*udp.Batch, error) {
+	conn, err := udp.Listen(netip.AddrPortFrom(r.local, port), o, r.config.Clock)
+	if err != nil {
+		return nil, err
+	}
+	return conn.Batch(batchSize, ostp.MaxPacket+1)
 }
 
 // way returns the interface to receive on and this host's address there.
@@ -163,7 +168,7 @@ func (r *Receiver) moved() bool {
 }
 
 func (r *Receiver) closeSockets() {
-	for _, c := range []*udp.Conn{r.clock, r.group, r.reports, r.copy} {
+	for _, c := range []*udp.Conn{r.clock, r.reports} {
 		if c != nil {
 			c.Close()
 		}
@@ -182,6 +187,11 @@ func (r *Receiver) Close() error {
 	r.wait.Wait()
 	if r.started.Load() {
 		r.config.Sink.Stop()
+	}
+	for _, b := range []*udp.Batch{r.group, r.copy} {
+		if b != nil {
+			_ = b.Close()
+		}
 	}
 	return nil
 }
@@ -216,7 +226,7 @@ func (r *Receiver) begin(e offset.Estimate, now timebase.Local) {
 	err := r.config.Sink.Start(playout.Format{
 		Codec: decoderFor(&r.stream), Latency: r.stream.Latency,
 		Anchor: servo.Anchor{House: r.stream.HouseAt(media), Media: media},
-	})
+	}, r.drain)
 	if err != nil {
 		r.cancel(err)
 		return

@@ -120,6 +120,19 @@ func (r *receivers) publish() {
 
 func (r *receivers) copies() []netip.AddrPort { return *r.send.Load() }
 
+// reporters returns where the speakers with a copy send their reports from, which
+// is where they take the sender's.
+func (r *receivers) reporters() (all []netip.AddrPort) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range r.leases {
+		if k, known := r.known[l.ssrc]; known {
+			all = append(all, k.From)
+		}
+	}
+	return all
+}
+
 func (r *receivers) count() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -58,7 +58,7 @@ func (s *Sender) multicast(b []byte) {
 	if s.stream.Group.IsMulticast() {
 		_, _ = s.media.Load().WriteToUDPAddrPort(b, netip.AddrPortFrom(s.stream.Group, s.stream.RTCP))
 	}
-	for _, to := range s.receivers.copies() {
+	for _, to := range s.receivers.reporters() {
 		_, _ = s.media.Load().WriteToUDPAddrPort(b, to)
 	}
 }

@@ -21,6 +21,7 @@ const (
 	silent      = 5 * time.Second // without a packet or an answer: the stream is dead
 	lossy       = 26              // of 256: ten per cent
 	lossyFor    = 3               // reports in a row
+	looks       = 10              // for each report
 )
 
 // Fetch gets the description from a sender's HTTP address, host:port.
@@ -123,7 +124,7 @@ func (r *Receiver) checkChanged() {
 // watch reports to the sender, asks for a copy when multicast does not do, and
 // ends the receiver when the sender has gone.
 func (r *Receiver) watch() {
-	tick := time.NewTicker(reportEvery / 4)
+	tick := time.NewTicker(reportEvery / looks)
 	defer tick.Stop()
 	joined := r.config.Clock.Now()
 	badly := 0
@@ -132,6 +133,9 @@ func (r *Receiver) watch() {
 		case <-r.ctx.Done():
 			return
 		case <-tick.C:
+		}
+		if r.stats.changed.Swap(false) {
+			r.checkChanged()
 		}
 		now := r.config.Clock.Now()
 		idle := now.Sub(max(joined, timebase.Local(r.stats.lastMedia.Load())))
@@ -142,7 +146,7 @@ func (r *Receiver) watch() {
 		if idle > noMulticast {
 			r.wantCopy(noneArrives)
 		}
-		if n%4 != 0 {
+		if n%looks != 0 {
 			continue
 		}
 		if r.moved() {
