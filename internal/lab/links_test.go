@@ -41,9 +41,9 @@ func (s *stage) outage(r *room, during span) (o outage) {
 	return o
 }
 
-// A speaker starts without a network and plays once there is one; it plays on
-// after the link was down, or unplugged, and with another address, be it its own
-// or the source's.
+// A speaker and a source start without a network, and play once there is one; they
+// play on after the link of either was down, or unplugged, and with another
+// address.
 func TestLinks(t *testing.T) {
 	t.Parallel()
 	hall := &room{name: "Hall"}
@@ -53,11 +53,14 @@ func TestLinks(t *testing.T) {
 		return st.State == "playing" && st.Timing.Reported && st.Timing.SinceAlignedS > 0.3
 	}
 	s.must(hall.link.Down())
+	s.must(s.source.link.Down())
 	s.play()
 	s.send("--channel", "house", "--latency", "300ms", "tone:1000:-6")
 	s.until(hall.machine, "searching", func(st control.Status) bool { return st.State == "searching" && st.Reason != "" })
+	s.must(s.source.link.Up())
 	s.must(hall.link.Up())
-	t.Logf("no network at start: playing %v after the link came up", s.until(hall.machine, "playing", playing))
+	t.Logf("no network at start: playing %v after the links came up", s.until(hall.machine, "playing", playing))
+	s.says(s.source, "sending from this host's new address", "10.77.0.1")
 
 	type event struct {
 		name   string
