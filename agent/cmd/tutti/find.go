@@ -51,7 +51,7 @@ func (f *finder) client(address string) client {
 	if key == "" {
 		key = f.around.getenv("TUTTI_KEY")
 	}
-	return client{address: address, key: key, http: &http.Client{Timeout: answerWait}}
+	return client{address: address, key: key, http: &http.Client{Timeout: answerWait, Transport: &http.Transport{}}} // without a proxy
 }
 
 // found is what is on the network.
