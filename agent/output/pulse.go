@@ -20,7 +20,7 @@ const (
 	pulseTarget  = 15 * time.Millisecond  // asked of the server: two thirds of it in the sink
 	pulseRequest = 2500 * time.Microsecond
 	pulseWake    = 20 * time.Millisecond // by which the server's threads, or ours, may be late
-	pulseStart   = 4 * time.Second       // for the sink to begin to take frames: one that has just been made may hold 2 s of silence
+	pulseStuck   = 5 * time.Second       // without the sink taking a frame; one that was just made may hold 2 s of silence
 	pulsePiece   = 32 << 10              // bytes sent at once, at most
 	pulseFrame   = 4 * Channels          // bytes
 )
@@ -39,6 +39,8 @@ type pulse struct {
 	format Format
 	stream uint32
 	queue  *sendQueue
+
+	started chan struct{} // closed when the sink takes its first frame
 
 	written timebase.Card // the audio thread's
 	reading atomic.Pointer[pulseReading]
@@ -59,7 +61,7 @@ func openPulse(sink string, clock *hostclock.Clock) (Device, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &pulse{conn: conn, clock: clock}
+	p := &pulse{conn: conn, clock: clock, started: make(chan struct{})}
 	if err := p.create(sink); err != nil {
 		conn.close()
 		return nil, err
@@ -70,7 +72,7 @@ func openPulse(sink string, clock *hostclock.Clock) (Device, error) {
 	return p, nil
 }
 
-// create makes the stream and waits until the sink takes frames from it.
+// create makes the stream.
 func (p *pulse) create(sink string) error {
 	name := sink
 	if name == "" {
@@ -94,18 +96,11 @@ func (p *pulse) create(sink string) error {
 		Name: "PulseAudio, " + info.SinkName, Rate: rate, Buffer: int(pulseBuffer.Seconds() * float64(rate)),
 		Lead: time.Duration(reply.SinkLatency)*time.Microsecond + pulseWake,
 	}
-	for deadline := time.Now().Add(pulseStart); ; time.Sleep(2 * time.Millisecond) {
-		taken, err := p.ask()
-		if err != nil {
-			return err
-		}
-		if taken > 0 {
-			return nil
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("output pulse: sink %q takes no sound, it may be suspended: see `pactl list sinks`", info.SinkName)
-		}
+	if reply.SinkSuspended {
+		return fmt.Errorf("output pulse: sink %q is suspended: see `pactl list sinks`", info.SinkName)
 	}
+	_, err := p.ask()
+	return err
 }
 
 // playbackRequest asks for a stream whose volume is the sink's or what the user
@@ -172,8 +167,15 @@ func (p *pulse) Close() error {
 	return nil
 }
 
-// send passes the queue on to the server.
+// send passes the queue on to the server, once the sink takes frames: earlier ones
+// would make it go back over what it has rendered, and a null sink's clock with
+// it.
 func (p *pulse) send() {
+	select {
+	case <-p.conn.gone:
+		return
+	case <-p.started:
+	}
 	piece := make([]byte, 0, pulsePiece)
 	for {
 		select {

@@ -37,6 +37,8 @@ func TestPulsePosition(t *testing.T) {
 // follow plays for a while and compares with what the monitor hears.
 func follow(t *testing.T, device Device, m *monitor, sink string) {
 	f := feeder{device: device}
+	f.begin(t, m.clock)
+	f.stamps = nil
 	if err := f.run(m.clock, time.Second); err != nil {
 		t.Fatal(err)
 	}
@@ -195,6 +197,7 @@ func TestPulseXrun(t *testing.T) {
 	}
 	defer device.Close()
 	f := feeder{device: device}
+	f.begin(t, clock)
 	if err := f.run(clock, 300*time.Millisecond); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package output
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -30,18 +31,29 @@ const (
 func (p *pulse) poll() {
 	timer := time.NewTimer(pollFast)
 	defer timer.Stop()
+	last, since, started := timebase.Card(0), p.clock.Now(), false
 	for n := 0; ; n++ {
 		select {
 		case <-p.conn.gone:
 			return
 		case <-timer.C:
 		}
-		if _, err := p.ask(); err != nil {
+		taken, err := p.ask()
+		if now := p.clock.Now(); taken != last {
+			if !started {
+				close(p.started)
+				started, n = true, 0
+			}
+			last, since = taken, now
+		} else if err == nil && now.Sub(since) > pulseStuck {
+			err = errors.New("the sink takes no sound")
+		}
+		if err != nil {
 			p.conn.lose(err)
 			return
 		}
 		timer.Reset(pollSlow)
-		if n < fastPolls {
+		if n < fastPolls || !started {
 			timer.Reset(pollFast)
 		}
 	}

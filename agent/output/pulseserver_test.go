@@ -129,6 +129,23 @@ func (f *feeder) run(clock *hostclock.Clock, length time.Duration) error {
 	return nil
 }
 
+// begin feeds until the first frames have left the DAC: a sink that was just made
+// may hold two seconds of silence.
+func (f *feeder) begin(t *testing.T, clock *hostclock.Clock) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); ; {
+		if err := f.run(clock, 50*time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+		if f.stamps[len(f.stamps)-1].Played > 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("no frame leaves the DAC")
+		}
+	}
+}
+
 // monitorError is by how much the server's record timing lags at most: it leaves
 // out what is held back for rewinding, up to a block of the sink's.
 const monitorError = 12 * time.Millisecond

@@ -89,7 +89,7 @@ func TestSoundServer(t *testing.T) {
 		return st.State == "no-output" && strings.Contains(st.Problem, "PULSE_SERVER") && !st.Output.Open
 	}
 	plays := func(st control.Status) bool {
-		return st.State == "playing" && st.Output.Open && st.Timing.SinceAlignedS > 0.5
+		return st.State == "playing" && st.Output.Open && st.Timing.Reported && st.Timing.SinceAlignedS > 0.5
 	}
 	s.until(hall, "missing its output", missing)
 	for n := range 2 {
