@@ -6,11 +6,13 @@
 // at once, by their age.
 //
 // A [Clock] can be given a skew, in parts per million, to try out hosts whose
-// crystals differ on one machine. It is immutable and safe for concurrent use.
+// crystals differ on one machine, and a wall clock that is stepped. It is safe for
+// concurrent use.
 package hostclock
 
 import (
 	"math"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -24,6 +26,8 @@ type Clock struct {
 	began time.Time // with the runtime's monotonic reading, which needs no system call
 	start int64     // CLOCK_MONOTONIC at began; skewed and raw time are equal there
 	skew  float64
+
+	stepped atomic.Int64 // by StepWall, ns
 }
 
 // New returns the host's clock, running skewPPM fast (0: as it is).
@@ -65,7 +69,7 @@ const maxAge = time.Second
 // false when the stamp cannot be right: the wall clock was stepped meanwhile.
 func (c *Clock) FromRealtime(stamp unix.Timespec) (l timebase.Local, ok bool) {
 	now := time.Now() // both clocks at once
-	age := now.UnixNano() - stamp.Nano()
+	age := now.UnixNano() + c.stepped.Load() - stamp.Nano()
 	monotonic := c.start + int64(now.Sub(c.began))
 	if age < -int64(time.Millisecond) || age > int64(maxAge) {
 		return c.FromMonotonic(monotonic), false
@@ -102,7 +106,12 @@ func RaiseThread() bool {
 
 // Wall returns the wall clock, in ns since the Unix epoch, for starting a house
 // clock.
-func (c *Clock) Wall() int64 { return raw(unix.CLOCK_REALTIME) }
+func (c *Clock) Wall() int64 { return raw(unix.CLOCK_REALTIME) + c.stepped.Load() }
+
+// StepWall steps the wall clock as this clock sees it, for experiments. The kernel
+// goes on stamping by the true one, as if each datagram had been on its way when
+// the step came.
+func (c *Clock) StepWall(d time.Duration) { c.stepped.Add(int64(d)) }
 
 func raw(clock int32) int64 {
 	var ts unix.Timespec

@@ -44,3 +44,22 @@ func TestSleepUntil(t *testing.T) {
 		t.Errorf("woke %v early", until.Sub(now))
 	}
 }
+
+// A step of the wall clock makes stamps from before it useless, and moves nothing.
+func TestStepWall(t *testing.T) {
+	for _, day := range []time.Duration{24 * time.Hour, -24 * time.Hour} {
+		c := New(80)
+		var ts unix.Timespec
+		if err := unix.ClockGettime(unix.CLOCK_REALTIME, &ts); err != nil {
+			t.Fatal(err)
+		}
+		before := c.Now()
+		c.StepWall(day)
+		if l, ok := c.FromRealtime(ts); ok || l < before || l > c.Now() {
+			t.Errorf("after a step of %v a stamp from before is believed (%v) or becomes %v", day, ok, l.Sub(before))
+		}
+		if moved := time.Duration(c.Wall() - ts.Nano()); moved < day || moved > day+time.Minute {
+			t.Errorf("a step of %v moves the wall clock by %v", day, moved)
+		}
+	}
+}
