@@ -31,7 +31,7 @@ func TestPurity(t *testing.T) {
 			power += want * want
 			wrong += math.Pow(float64(dst[2*i])-want, 2)
 		}
-		if db := 10 * math.Log10(wrong / power); db > -115 {
+		if db := 10 * math.Log10(wrong/power); db > -115 {
 			t.Errorf("%5.0f Hz at +300 ppm: error %.1f dB, want below -115", freq, db)
 		} else {
 			t.Logf("%5.0f Hz at +300 ppm: error %.1f dB", freq, db)

@@ -7,9 +7,9 @@ import (
 )
 
 func TestScenarios(t *testing.T) {
-	length := 2 * time.Hour
+	length := 40 * time.Minute
 	if testing.Short() {
-		length = 20 * time.Minute
+		length = 10 * time.Minute
 	}
 	for _, test := range []struct {
 		name        string
