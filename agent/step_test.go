@@ -15,6 +15,7 @@ import (
 	"github.com/tutti-audio/tutti/agent/session/lan"
 	"github.com/tutti-audio/tutti/agent/source"
 	"github.com/tutti-audio/tutti/internal/hostclock"
+	"github.com/tutti-audio/tutti/ostp"
 	"github.com/tutti-audio/tutti/ostp/codec"
 )
 
@@ -36,7 +37,7 @@ func newHouse(t *testing.T) *house {
 	h := &house{clock: hostclock.New(0)}
 	h.sending, err = Send(SendConfig{
 		SenderConfig: lan.SenderConfig{
-			Channel: "step-" + strconv.Itoa(os.Getpid()), Name: "test", Codec: codec.Params{Type: codec.PCM16, Frames: 240},
+			Channel: "step-" + strconv.Itoa(os.Getpid()), Name: "test", Codec: codec.Params{Type: ostp.PCM16, Frames: 240},
 			Latency: 400 * time.Millisecond, Interface: "lo", Clock: h.clock, Log: log,
 		},
 		Input: in, Listen: "127.0.0.1:0", Version: "test",

@@ -3,19 +3,21 @@ package codec
 import (
 	"fmt"
 	"testing"
+
+	"github.com/tutti-audio/tutti/ostp"
 )
 
 // steady lists the streams whose cost is measured.
 func steady() []Params {
 	return []Params{
-		{Type: PCM16, Channels: 2, Frames: 48},
-		{Type: PCM16, Channels: 2, Frames: 240},
-		{Type: PCM24, Channels: 2, Frames: 240},
-		{Type: Opus, Channels: 2, Frames: 120, Bitrate: 128000},
-		{Type: Opus, Channels: 2, Frames: 960, Bitrate: 128000},
-		{Type: Opus, Channels: 1, Frames: 480, Bitrate: 64000},
-		{Type: FLAC, Channels: 2, Frames: 240, Bits: 16},
-		{Type: FLAC, Channels: 2, Frames: 960, Bits: 24},
+		{Type: ostp.PCM16, Channels: 2, Frames: 48},
+		{Type: ostp.PCM16, Channels: 2, Frames: 240},
+		{Type: ostp.PCM24, Channels: 2, Frames: 240},
+		{Type: ostp.Opus, Channels: 2, Frames: 120, Bitrate: 128000},
+		{Type: ostp.Opus, Channels: 2, Frames: 960, Bitrate: 128000},
+		{Type: ostp.Opus, Channels: 1, Frames: 480, Bitrate: 64000},
+		{Type: ostp.FLAC, Channels: 2, Frames: 240, Bits: 16},
+		{Type: ostp.FLAC, Channels: 2, Frames: 960, Bits: 24},
 	}
 }
 

@@ -11,21 +11,10 @@
 // streams, allocates for every frame and packs less well; see flacencode.go.
 package codec
 
-import "fmt"
+import (
+	"fmt"
 
-// PayloadType is the RTP payload type of an OSTP packet.
-type PayloadType uint8
-
-// Payload types this package reads and writes.
-const (
-	Opus  PayloadType = 96  // one Opus frame
-	PCM16 PayloadType = 97  // signed 16-bit little-endian, interleaved
-	PCM24 PayloadType = 100 // signed 24-bit little-endian, packed, interleaved
-	FLAC  PayloadType = 101 // one FLAC frame without a stream header
-
-	// OpusStereo and OpusMono are read as Opus and never sent.
-	OpusStereo PayloadType = 111
-	OpusMono   PayloadType = 112
+	"github.com/tutti-audio/tutti/ostp"
 )
 
 // Limits of every codec.
@@ -36,24 +25,9 @@ const (
 	MaxPayload  = 12288 // bytes
 )
 
-// String returns the name that ParseName reads.
-func (t PayloadType) String() string {
-	switch t {
-	case Opus, OpusStereo, OpusMono:
-		return "opus"
-	case PCM16:
-		return "pcm16"
-	case PCM24:
-		return "pcm24"
-	case FLAC:
-		return "flac"
-	}
-	return fmt.Sprintf("payload type %d", uint8(t))
-}
-
 // ParseName returns the payload type to send for a codec's name.
-func ParseName(name string) (PayloadType, error) {
-	for _, t := range []PayloadType{Opus, PCM16, PCM24, FLAC} {
+func ParseName(name string) (ostp.PayloadType, error) {
+	for _, t := range []ostp.PayloadType{ostp.Opus, ostp.PCM16, ostp.PCM24, ostp.FLAC} {
 		if name == t.String() {
 			return t, nil
 		}
@@ -93,7 +67,7 @@ type Decoder interface {
 // Params describes one direction of a stream. The zero value of a field that
 // names a default means that default.
 type Params struct {
-	Type     PayloadType
+	Type     ostp.PayloadType
 	Channels int // 1 to 8; Opus 1 or 2
 	// Frames per packet, 1 to MaxFrames; FLAC at least 16; Opus 120, 240, 480
 	// or 960. A decoder may leave it 0 to accept every length that fits.
@@ -112,11 +86,11 @@ func NewEncoder(p Params) (Encoder, error) {
 		return nil, err
 	}
 	switch p.Type {
-	case PCM16, PCM24:
+	case ostp.PCM16, ostp.PCM24:
 		return newPCMEncoder(p)
-	case Opus:
+	case ostp.Opus:
 		return newOpusEncoder(p)
-	case FLAC:
+	case ostp.FLAC:
 		return newFLACEncoder(p)
 	}
 	return nil, fmt.Errorf("cannot encode %v: choose pcm16, pcm24, opus or flac", p.Type)
@@ -128,11 +102,11 @@ func NewDecoder(p Params) (Decoder, error) {
 		return nil, err
 	}
 	switch p.Type {
-	case PCM16, PCM24:
+	case ostp.PCM16, ostp.PCM24:
 		return &pcmDecoder{shape: p.shape(), bytes: p.sampleBytes()}, nil
-	case Opus, OpusStereo, OpusMono:
+	case ostp.Opus, ostp.Opus111, ostp.Opus112:
 		return newOpusDecoder(p)
-	case FLAC:
+	case ostp.FLAC:
 		return newFLACDecoder(p), nil
 	}
 	return nil, fmt.Errorf("cannot decode %v: this build plays pcm16, pcm24, opus and flac; ask the sender for one of them", p.Type)
@@ -151,7 +125,7 @@ func (p Params) check(minFrames int) error {
 
 // sampleBytes returns the bytes of one PCM sample of p.Type.
 func (p Params) sampleBytes() int {
-	if p.Type == PCM16 {
+	if p.Type == ostp.PCM16 {
 		return 2
 	}
 	return 3

@@ -5,6 +5,8 @@ import (
 	"math/rand"
 	"strings"
 	"testing"
+
+	"github.com/tutti-audio/tutti/ostp"
 )
 
 // music returns frames of something between tones, noise and decays, below
@@ -73,7 +75,7 @@ func errorRMS(a, b []float32) float64 {
 
 func TestPCM24RoundTrip(t *testing.T) {
 	pcm := music(4800, 2, 1)
-	out, bytes := transcode(t, Params{Type: PCM24, Channels: 2, Frames: 48}, pcm)
+	out, bytes := transcode(t, Params{Type: ostp.PCM24, Channels: 2, Frames: 48}, pcm)
 	if want := 4800 * 2 * 3; bytes != want {
 		t.Errorf("%d bytes, want %d", bytes, want)
 	}
@@ -85,7 +87,7 @@ func TestPCM24RoundTrip(t *testing.T) {
 }
 
 func TestPCM16DitherIsTriangular(t *testing.T) {
-	p := Params{Type: PCM16, Channels: 2, Frames: 240, Seed: 7}
+	p := Params{Type: ostp.PCM16, Channels: 2, Frames: 240, Seed: 7}
 	pcm := music(48000, 2, 2)
 	const step = 1.0 / (1 << 15)
 	out, _ := transcode(t, p, pcm)
@@ -107,7 +109,7 @@ func TestPCM16DitherKeepsQuietLevels(t *testing.T) {
 	for i := range pcm {
 		pcm[i] = level
 	}
-	out, _ := transcode(t, Params{Type: PCM16, Channels: 1, Frames: 480}, pcm)
+	out, _ := transcode(t, Params{Type: ostp.PCM16, Channels: 1, Frames: 480}, pcm)
 	mean := 0.0
 	for _, x := range out {
 		mean += float64(x) / float64(len(out))
@@ -124,7 +126,7 @@ func TestPCM16PassesSixteenBitMaterialUnchanged(t *testing.T) {
 		pcm[i] = float32(int16(r.Uint32())) / (1 << 15)
 	}
 	pcm[0], pcm[1], pcm[2] = -1, 32767.0/32768, 0
-	out, _ := transcode(t, Params{Type: PCM16, Channels: 2, Frames: 480}, pcm)
+	out, _ := transcode(t, Params{Type: ostp.PCM16, Channels: 2, Frames: 480}, pcm)
 	for i := range pcm {
 		if out[i] != pcm[i] {
 			t.Fatalf("sample %d: %g became %g", i, pcm[i], out[i])
@@ -137,7 +139,7 @@ func TestExtremesAreClipped(t *testing.T) {
 	pcm := []float32{nan, inf, -inf, 1.5, -1.5, 3e38, 1, -1}
 	want := []float64{0, 1, -1, 1, -1, 1, 1, -1}
 	for _, p := range []Params{
-		{Type: PCM16, NoDither: true}, {Type: PCM16}, {Type: PCM24},
+		{Type: ostp.PCM16, NoDither: true}, {Type: ostp.PCM16}, {Type: ostp.PCM24},
 	} {
 		p.Channels, p.Frames = 1, len(pcm)
 		out, _ := transcode(t, p, pcm)
@@ -158,10 +160,10 @@ func TestPCMBytesAreLittleEndian(t *testing.T) {
 		x    float32
 		want string
 	}{
-		{Params{Type: PCM16, Channels: 1, Frames: 1}, 0x1234 / 32768.0, "\x34\x12"},
-		{Params{Type: PCM16, Channels: 1, Frames: 1}, -1, "\x00\x80"},
-		{Params{Type: PCM24, Channels: 1, Frames: 1}, 0x123456 / 8388608.0, "\x56\x34\x12"},
-		{Params{Type: PCM24, Channels: 1, Frames: 1}, -1.0 / 8388608, "\xff\xff\xff"},
+		{Params{Type: ostp.PCM16, Channels: 1, Frames: 1}, 0x1234 / 32768.0, "\x34\x12"},
+		{Params{Type: ostp.PCM16, Channels: 1, Frames: 1}, -1, "\x00\x80"},
+		{Params{Type: ostp.PCM24, Channels: 1, Frames: 1}, 0x123456 / 8388608.0, "\x56\x34\x12"},
+		{Params{Type: ostp.PCM24, Channels: 1, Frames: 1}, -1.0 / 8388608, "\xff\xff\xff"},
 	} {
 		e, _ := mustPair(t, c.p)
 		got, err := e.Append([]byte("x"), []float32{c.x})
@@ -172,7 +174,7 @@ func TestPCMBytesAreLittleEndian(t *testing.T) {
 }
 
 func TestUnexpectedLengthsAreErrors(t *testing.T) {
-	_, d := mustPair(t, Params{Type: PCM16, Channels: 2, Frames: 48})
+	_, d := mustPair(t, Params{Type: ostp.PCM16, Channels: 2, Frames: 48})
 	pcm := make([]float32, 96)
 	for _, n := range []int{0, 1, 3, 188, 196, 12288} {
 		if _, err := d.Decode(pcm, make([]byte, n)); err == nil {
@@ -182,7 +184,7 @@ func TestUnexpectedLengthsAreErrors(t *testing.T) {
 	if _, err := d.Decode(pcm[:95], make([]byte, 192)); err == nil {
 		t.Error("a short buffer was accepted")
 	}
-	free, err := NewDecoder(Params{Type: PCM16, Channels: 2})
+	free, err := NewDecoder(Params{Type: ostp.PCM16, Channels: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,17 +201,17 @@ func TestParamsThatCannotWork(t *testing.T) {
 		p    Params
 		want string
 	}{
-		{Params{Type: PCM16, Channels: 0, Frames: 48}, "1 to 8"},
-		{Params{Type: PCM16, Channels: 9, Frames: 48}, "1 to 8"},
-		{Params{Type: PCM16, Channels: 2, Frames: 0}, "1 to 960"},
-		{Params{Type: PCM16, Channels: 2, Frames: 961}, "1 to 960"},
-		{Params{Type: PCM16, Channels: 8, Frames: 960}, "shorter packet time"},
-		{Params{Type: Opus, Channels: 3, Frames: 960}, "use pcm16, pcm24 or flac"},
-		{Params{Type: Opus, Channels: 2, Frames: 48}, "2.5, 5, 10 or 20 ms"},
-		{Params{Type: Opus, Channels: 2, Frames: 960, Bitrate: 500000}, "32000 to 320000"},
-		{Params{Type: FLAC, Channels: 2, Frames: 15}, "longer packet time"},
-		{Params{Type: FLAC, Channels: 2, Frames: 48, Bits: 20}, "16 or 24"},
-		{Params{Type: FLAC, Channels: 8, Frames: 960}, "shorter packet time"},
+		{Params{Type: ostp.PCM16, Channels: 0, Frames: 48}, "1 to 8"},
+		{Params{Type: ostp.PCM16, Channels: 9, Frames: 48}, "1 to 8"},
+		{Params{Type: ostp.PCM16, Channels: 2, Frames: 0}, "1 to 960"},
+		{Params{Type: ostp.PCM16, Channels: 2, Frames: 961}, "1 to 960"},
+		{Params{Type: ostp.PCM16, Channels: 8, Frames: 960}, "shorter packet time"},
+		{Params{Type: ostp.Opus, Channels: 3, Frames: 960}, "use pcm16, pcm24 or flac"},
+		{Params{Type: ostp.Opus, Channels: 2, Frames: 48}, "2.5, 5, 10 or 20 ms"},
+		{Params{Type: ostp.Opus, Channels: 2, Frames: 960, Bitrate: 500000}, "32000 to 320000"},
+		{Params{Type: ostp.FLAC, Channels: 2, Frames: 15}, "longer packet time"},
+		{Params{Type: ostp.FLAC, Channels: 2, Frames: 48, Bits: 20}, "16 or 24"},
+		{Params{Type: ostp.FLAC, Channels: 8, Frames: 960}, "shorter packet time"},
 		{Params{Type: 98, Channels: 2, Frames: 960}, "choose pcm16"},
 	} {
 		if _, err := NewEncoder(c.p); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -222,7 +224,7 @@ func TestParamsThatCannotWork(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	for _, want := range []PayloadType{Opus, PCM16, PCM24, FLAC} {
+	for _, want := range []ostp.PayloadType{ostp.Opus, ostp.PCM16, ostp.PCM24, ostp.FLAC} {
 		if got, err := ParseName(want.String()); got != want || err != nil {
 			t.Errorf("%v: %v, %v", want, got, err)
 		}

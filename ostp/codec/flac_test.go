@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/mewkiz/flac"
+
+	"github.com/tutti-audio/tutti/ostp"
 )
 
 // signals returns what a lossless coder finds hard, on the grid of bits.
@@ -48,7 +50,7 @@ func TestFLACIsBitExact(t *testing.T) {
 	for _, bits := range []int{16, 24} {
 		for _, channels := range []int{1, 2, 3, 8} {
 			for _, frames := range []int{16, 48, 120, 240, 441, 480, 960} {
-				p := Params{Type: FLAC, Channels: channels, Frames: frames, Bits: bits}
+				p := Params{Type: ostp.FLAC, Channels: channels, Frames: frames, Bits: bits}
 				if flacWorst(p) > MaxPayload {
 					continue
 				}
@@ -94,8 +96,8 @@ func payloads(t testing.TB, p Params, pcm []float32) [][]byte {
 // What we write is FLAC: an independent decoder reads it.
 func TestFLACReadByOthers(t *testing.T) {
 	for _, p := range []Params{
-		{Type: FLAC, Channels: 2, Frames: 480, Bits: 24}, {Type: FLAC, Channels: 1, Frames: 48, Bits: 16},
-		{Type: FLAC, Channels: 6, Frames: 240, Bits: 16}, {Type: FLAC, Channels: 2, Frames: 120, Bits: 16},
+		{Type: ostp.FLAC, Channels: 2, Frames: 480, Bits: 24}, {Type: ostp.FLAC, Channels: 1, Frames: 48, Bits: 16},
+		{Type: ostp.FLAC, Channels: 6, Frames: 240, Bits: 16}, {Type: ostp.FLAC, Channels: 2, Frames: 120, Bits: 16},
 	} {
 		frames := 130 * p.Frames // frame numbers of two bytes
 		for name, pcm := range signals(frames, p.Channels, p.Bits) {
@@ -193,8 +195,8 @@ func TestFLACReadsOthers(t *testing.T) {
 		{"-0"}, {"-5"}, {"-8", "-e", "-p", "--lax"}, {"--lax", "-l", "32", "-r", "0,8"}, {"-m", "-l", "0"},
 	} {
 		for _, p := range []Params{
-			{Type: FLAC, Channels: 2, Frames: 480, Bits: 16}, {Type: FLAC, Channels: 2, Frames: 960, Bits: 24},
-			{Type: FLAC, Channels: 5, Frames: 192, Bits: 16},
+			{Type: ostp.FLAC, Channels: 2, Frames: 480, Bits: 16}, {Type: ostp.FLAC, Channels: 2, Frames: 960, Bits: 24},
+			{Type: ostp.FLAC, Channels: 5, Frames: 192, Bits: 16},
 		} {
 			for name, pcm := range signals(10*p.Frames, p.Channels, p.Bits) {
 				_, d := mustPair(t, p)
@@ -222,7 +224,7 @@ func TestFLACReadsOthers(t *testing.T) {
 func TestFLACSize(t *testing.T) {
 	for _, frames := range []int{120, 240, 480, 960} {
 		for _, bits := range []int{16, 24} {
-			p := Params{Type: FLAC, Channels: 2, Frames: frames, Bits: bits, NoDither: true}
+			p := Params{Type: ostp.FLAC, Channels: 2, Frames: frames, Bits: bits, NoDither: true}
 			pcm := music(Rate, 2, 6)
 			_, size := transcode(t, p, pcm)
 			reference := len(encodeReference(t, p, pcm, "-5")) - 86
@@ -237,7 +239,7 @@ func TestFLACSize(t *testing.T) {
 }
 
 func TestFLACRefusesDamage(t *testing.T) {
-	p := Params{Type: FLAC, Channels: 2, Frames: 240, Bits: 16}
+	p := Params{Type: ostp.FLAC, Channels: 2, Frames: 240, Bits: 16}
 	_, d := mustPair(t, p)
 	payload := payloads(t, p, music(240, 2, 8))[0]
 	out := make([]float32, 480)

@@ -1,6 +1,10 @@
 package codec
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/tutti-audio/tutti/ostp"
+)
 
 // fuzzDecoder feeds payload to a decoder of p and checks that it keeps inside
 // its buffer, reports a length that fits, and works on afterwards.
@@ -50,23 +54,23 @@ func seed(f *testing.F, p Params, flips int) {
 }
 
 func FuzzPCM(f *testing.F) {
-	seed(f, Params{Type: PCM16, Channels: 2, Frames: 48}, 1)
-	seed(f, Params{Type: PCM24, Channels: 8, Frames: 120}, 1)
+	seed(f, Params{Type: ostp.PCM16, Channels: 2, Frames: 48}, 1)
+	seed(f, Params{Type: ostp.PCM24, Channels: 8, Frames: 120}, 1)
 	f.Fuzz(func(t *testing.T, channels uint8, payload []byte) {
-		p := Params{Type: PCM16, Channels: int(channels%MaxChannels) + 1}
+		p := Params{Type: ostp.PCM16, Channels: int(channels%MaxChannels) + 1}
 		fuzzDecoder(t, p, payload)
-		p.Type, p.Frames = PCM24, 48
+		p.Type, p.Frames = ostp.PCM24, 48
 		fuzzDecoder(t, p, payload)
 	})
 }
 
 func FuzzOpus(f *testing.F) {
 	for _, frames := range []int{120, 960} {
-		seed(f, Params{Type: Opus, Channels: 1, Frames: frames}, 16)
-		seed(f, Params{Type: Opus, Channels: 2, Frames: frames}, 16)
+		seed(f, Params{Type: ostp.Opus, Channels: 1, Frames: frames}, 16)
+		seed(f, Params{Type: ostp.Opus, Channels: 2, Frames: frames}, 16)
 	}
 	f.Fuzz(func(t *testing.T, channels uint8, payload []byte) {
-		fuzzDecoder(t, Params{Type: Opus, Channels: int(channels%2) + 1}, payload)
+		fuzzDecoder(t, Params{Type: ostp.Opus, Channels: int(channels%2) + 1}, payload)
 	})
 }
 
@@ -75,13 +79,13 @@ func FuzzFLAC(f *testing.F) {
 	for _, bits := range []int{16, 24} {
 		for _, channels := range []int{1, 2, 3} {
 			for _, frames := range []int{48, 240, 960} {
-				seed(f, Params{Type: FLAC, Channels: channels, Frames: frames, Bits: bits}, 12)
+				seed(f, Params{Type: ostp.FLAC, Channels: channels, Frames: frames, Bits: bits}, 12)
 			}
 		}
 	}
 	crc := newFLACCRC()
 	f.Fuzz(func(t *testing.T, channels uint8, payload []byte) {
-		p := Params{Type: FLAC, Channels: int(channels%MaxChannels) + 1}
+		p := Params{Type: ostp.FLAC, Channels: int(channels%MaxChannels) + 1}
 		fuzzDecoder(t, p, payload)
 		if len(payload) < 9 {
 			return

@@ -3,6 +3,8 @@ package codec
 import (
 	"math"
 	"testing"
+
+	"github.com/tutti-audio/tutti/ostp"
 )
 
 func TestOpusQualityAndLookahead(t *testing.T) {
@@ -14,7 +16,7 @@ func TestOpusQualityAndLookahead(t *testing.T) {
 		{120, 128000, 20}, {240, 128000, 21.5}, {480, 128000, 21.5}, {960, 128000, 22},
 		{960, 320000, 30}, {960, 32000, 13.5}, {120, 320000, 30},
 	} {
-		p := Params{Type: Opus, Channels: 2, Frames: c.frames, Bitrate: c.bitrate}
+		p := Params{Type: ostp.Opus, Channels: 2, Frames: c.frames, Bitrate: c.bitrate}
 		out, bytes := transcode(t, p, pcm)
 		e, _ := mustPair(t, p)
 		lag := e.(Lookahead).Lookahead()
@@ -49,7 +51,7 @@ func snrAt(pcm, out []float32, lag int) float64 {
 // fade; afterwards the decoder recovers.
 func TestOpusConceals(t *testing.T) {
 	for _, frames := range []int{120, 240, 480, 960} {
-		p := Params{Type: Opus, Channels: 1, Frames: frames, Bitrate: 96000}
+		p := Params{Type: ostp.Opus, Channels: 1, Frames: frames, Bitrate: 96000}
 		e, d := mustPair(t, p)
 		n := 9600 / frames
 		tone := make([]float32, frames)
@@ -84,7 +86,7 @@ func TestOpusConceals(t *testing.T) {
 
 // The library treats a request for exactly its limit in a special way.
 func TestOpusConcealsTheLongestPacketAfterShortOnes(t *testing.T) {
-	e, d := mustPair(t, Params{Type: Opus, Channels: 2, Frames: 240})
+	e, d := mustPair(t, Params{Type: ostp.Opus, Channels: 2, Frames: 240})
 	payload, err := e.Append(nil, music(240, 2, 1))
 	if err != nil {
 		t.Fatal(err)
@@ -99,14 +101,14 @@ func TestOpusConcealsTheLongestPacketAfterShortOnes(t *testing.T) {
 }
 
 func TestOpusRefusesOtherLengths(t *testing.T) {
-	e, _ := mustPair(t, Params{Type: Opus, Channels: 2, Frames: 480})
+	e, _ := mustPair(t, Params{Type: ostp.Opus, Channels: 2, Frames: 480})
 	payload, err := e.Append(nil, music(480, 2, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
 	pcm := make([]float32, 2*MaxFrames)
 	for frames, ok := range map[int]bool{0: true, 480: true, 240: false, 960: false} {
-		d, err := NewDecoder(Params{Type: OpusStereo, Channels: 2, Frames: frames})
+		d, err := NewDecoder(Params{Type: ostp.Opus111, Channels: 2, Frames: frames})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,7 +124,7 @@ func TestOpusRefusesOtherLengths(t *testing.T) {
 
 // Garbage in the input must not poison the encoder for later packets.
 func TestOpusSurvivesNaN(t *testing.T) {
-	p := Params{Type: Opus, Channels: 2, Frames: 240}
+	p := Params{Type: ostp.Opus, Channels: 2, Frames: 240}
 	pcm := music(Rate, 2, 9)
 	for i := 9600; i < 9700; i++ {
 		pcm[i] = float32(math.NaN())

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tutti-audio/tutti/ostp"
 	"github.com/tutti-audio/tutti/ostp/codec"
 	"github.com/tutti-audio/tutti/sync/offset"
 	"github.com/tutti-audio/tutti/sync/servo"
@@ -27,7 +28,7 @@ type rig struct {
 	signal   func(frame int64) (left, right float32)
 }
 
-func newRig(t *testing.T, kind codec.PayloadType, mapping ChannelMap) *rig {
+func newRig(t *testing.T, kind ostp.PayloadType, mapping ChannelMap) *rig {
 	t.Helper()
 	r := &rig{t: t, engine: New(servo.NewCard(48000, 0, 1), 100, false, mapping), signal: sine}
 	p := codec.Params{Type: kind, Channels: 2, Frames: packet, NoDither: true}
@@ -78,7 +79,7 @@ func (r *rig) render(frames int) []float32 {
 
 // TestExactStart: silence to the frame, then the first sample at its instant.
 func TestExactStart(t *testing.T) {
-	r := newRig(t, codec.PCM24, ChannelMap{})
+	r := newRig(t, ostp.PCM24, ChannelMap{})
 	r.signal = func(frame int64) (float32, float32) { return 0.5, 0.25 }
 	for n := range 40 {
 		if v := r.push(n); v != Stored {
@@ -108,7 +109,7 @@ func (r *rig) worst(out []float32, first int64) float64 {
 }
 
 func TestReorderedDoubledAndLatePackets(t *testing.T) {
-	r := newRig(t, codec.PCM24, ChannelMap{})
+	r := newRig(t, ostp.PCM24, ChannelMap{})
 	for _, n := range []int{0, 2, 1, 3, 5, 4, 9, 8, 7, 6} {
 		r.push(n)
 	}
@@ -150,7 +151,7 @@ func roughness(out []float32) float64 {
 
 // TestLossIsConcealed: a lost packet leaves no click, and a tone goes on as a tone.
 func TestLossIsConcealed(t *testing.T) {
-	for _, kind := range []codec.PayloadType{codec.PCM16, codec.PCM24, codec.Opus} {
+	for _, kind := range []ostp.PayloadType{ostp.PCM16, ostp.PCM24, ostp.Opus} {
 		r := newRig(t, kind, ChannelMap{})
 		for n := range 100 {
 			if n != 30 && n != 50 && n != 51 && n != 52 {
@@ -168,7 +169,7 @@ func TestLossIsConcealed(t *testing.T) {
 		}
 		worst := r.worst(out, 2000)
 		t.Logf("%v: roughness %.4f, largest error %.3f, %d frames concealed", kind, roughness(out), worst, s.Concealed)
-		if kind != codec.Opus && worst > 0.2 {
+		if kind != ostp.Opus && worst > 0.2 {
 			t.Errorf("%v: the tone is off by %.3f where packets were lost", kind, worst)
 		}
 	}
@@ -176,7 +177,7 @@ func TestLossIsConcealed(t *testing.T) {
 
 // TestStarvedAndBack: the stream stops for a second and comes back.
 func TestStarvedAndBack(t *testing.T) {
-	r := newRig(t, codec.PCM24, ChannelMap{})
+	r := newRig(t, ostp.PCM24, ChannelMap{})
 	for n := range 40 {
 		r.push(n)
 	}
@@ -201,7 +202,7 @@ func TestStarvedAndBack(t *testing.T) {
 
 // TestJumpIsCrossfaded: a trim of 20 ms moves playout at once, without a click.
 func TestJumpIsCrossfaded(t *testing.T) {
-	r := newRig(t, codec.PCM24, ChannelMap{})
+	r := newRig(t, ostp.PCM24, ChannelMap{})
 	for n := range 80 {
 		r.push(n)
 	}
@@ -225,7 +226,7 @@ func TestVolumeRampsAndChannelMaps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := newRig(t, codec.PCM24, swapped)
+	r := newRig(t, ostp.PCM24, swapped)
 	for n := range 80 {
 		r.push(n)
 	}
@@ -261,7 +262,7 @@ func TestVolumeRampsAndChannelMaps(t *testing.T) {
 }
 
 func TestNoAllocations(t *testing.T) {
-	for _, kind := range []codec.PayloadType{codec.PCM16, codec.PCM24, codec.Opus} {
+	for _, kind := range []ostp.PayloadType{ostp.PCM16, ostp.PCM24, ostp.Opus} {
 		r := newRig(t, kind, ChannelMap{})
 		pcm := make([]float32, packet*2)
 		for i := range packet {
@@ -290,7 +291,7 @@ func TestNoAllocations(t *testing.T) {
 func FuzzPush(f *testing.F) {
 	f.Add(uint32(1), uint32(240), []byte{1, 2, 3, 4}, uint32(0xFFFFFFFF))
 	f.Fuzz(func(t *testing.T, sequence, media uint32, payload []byte, stride uint32) {
-		r := newRig(t, codec.PCM16, ChannelMap{})
+		r := newRig(t, ostp.PCM16, ChannelMap{})
 		for i := range uint32(50) {
 			r.engine.Push(sequence+i*stride, media+i*stride*packet, false, payload, timebase.Local(i)*1e6)
 		}
@@ -304,7 +305,7 @@ func FuzzPush(f *testing.F) {
 
 func BenchmarkEngine(b *testing.B) {
 	t := &testing.T{}
-	r := newRig(t, codec.PCM16, ChannelMap{})
+	r := newRig(t, ostp.PCM16, ChannelMap{})
 	payload := make([]byte, packet*4)
 	out := make([]float32, packet*2)
 	n := uint32(0)

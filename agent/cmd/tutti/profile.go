@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tutti-audio/tutti/agent/config"
+	"github.com/tutti-audio/tutti/ostp"
 	"github.com/tutti-audio/tutti/ostp/codec"
 )
 
@@ -82,15 +83,15 @@ func (o sendFlags) params(channels int, latency time.Duration) (codec.Params, er
 		return codec.Params{}, coded{err, exitMisused}
 	}
 	p := codec.Params{Type: kind, Channels: channels, Bitrate: o.bitrate * 1000}
-	if kind == codec.FLAC {
+	if kind == ostp.FLAC {
 		p.Bits = o.bits
 	}
 	switch {
-	case kind == codec.Opus && (o.bitrate < 32 || o.bitrate > 320):
+	case kind == ostp.Opus && (o.bitrate < 32 || o.bitrate > 320):
 		return p, misused("bitrate %d: use 32 to 320 kb/s", o.bitrate)
-	case kind == codec.Opus && channels > 2:
+	case kind == ostp.Opus && channels > 2:
 		return p, misused("opus carries 1 or 2 channels and this input has %d: give --channels 2, or another --codec", channels)
-	case kind == codec.FLAC && o.bits != 16 && o.bits != 24:
+	case kind == ostp.FLAC && o.bits != 16 && o.bits != 24:
 		return p, misused("bits %d: use 16 or 24", o.bits)
 	}
 	packet, err := o.packetTime(p, latency)
@@ -99,10 +100,10 @@ func (o sendFlags) params(channels int, latency time.Duration) (codec.Params, er
 }
 
 // packetTimes lists those that a codec is sent in.
-func packetTimes(kind codec.PayloadType) []time.Duration {
+func packetTimes(kind ostp.PayloadType) []time.Duration {
 	const ms = time.Millisecond
 	all := []time.Duration{ms, 2500 * time.Microsecond, 5 * ms, 10 * ms, 20 * ms}
-	if kind == codec.Opus {
+	if kind == ostp.Opus {
 		return all[1:]
 	}
 	return all
@@ -131,7 +132,7 @@ func (o sendFlags) packetTime(p codec.Params, latency time.Duration) (time.Durat
 			best = t
 		}
 	}
-	if p.Type == codec.FLAC && latency >= 20*time.Millisecond {
+	if p.Type == ostp.FLAC && latency >= 20*time.Millisecond {
 		best = max(best, 5*time.Millisecond) // it gains nothing in shorter ones
 	}
 	return best, nil
@@ -142,11 +143,11 @@ func (o sendFlags) packetTime(p codec.Params, latency time.Duration) (time.Durat
 func fits(p codec.Params, t time.Duration) bool {
 	frames := int(t * codec.Rate / time.Second)
 	switch p.Type {
-	case codec.PCM16:
+	case ostp.PCM16:
 		return frames*p.Channels*2 <= maxPayload
-	case codec.PCM24:
+	case ostp.PCM24:
 		return frames*p.Channels*3 <= maxPayload
-	case codec.FLAC:
+	case ostp.FLAC:
 		return frames*p.Channels*p.Bits/8 <= 2*maxPayload
 	}
 	return int(t.Seconds()*float64(p.Bitrate)/8) <= maxPayload

@@ -10,7 +10,6 @@ import (
 	"github.com/tutti-audio/tutti/internal/udp"
 	"github.com/tutti-audio/tutti/ostp"
 	"github.com/tutti-audio/tutti/ostp/clockmsg"
-	"github.com/tutti-audio/tutti/ostp/codec"
 	"github.com/tutti-audio/tutti/ostp/control"
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
@@ -144,9 +143,9 @@ func (r *Receiver) fromSender(from netip.AddrPort) bool {
 // one size.
 func (r *Receiver) wrongSize(n int) bool {
 	switch r.stream.Codec.Canonical() {
-	case ostp.PayloadType(codec.PCM16):
+	case ostp.PCM16:
 		return n != r.stream.Frames*r.stream.Channels*2
-	case ostp.PayloadType(codec.PCM24):
+	case ostp.PCM24:
 		return n != r.stream.Frames*r.stream.Channels*3
 	}
 	return n == 0

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/tutti-audio/tutti/ostp"
-	"github.com/tutti-audio/tutti/ostp/codec"
 	"github.com/tutti-audio/tutti/ostp/describe"
 )
 
@@ -40,14 +39,14 @@ func TestFollow(t *testing.T) {
 
 func TestWrongSize(t *testing.T) {
 	for _, test := range []struct {
-		kind codec.PayloadType
+		kind ostp.PayloadType
 		n    int
 		want bool
 	}{
-		{codec.PCM16, 960, false}, {codec.PCM16, 959, true}, {codec.PCM16, 0, true}, {codec.PCM16, 12288, true},
-		{codec.PCM24, 1440, false}, {codec.PCM24, 960, true}, {codec.Opus, 1, false}, {codec.Opus, 0, true},
+		{ostp.PCM16, 960, false}, {ostp.PCM16, 959, true}, {ostp.PCM16, 0, true}, {ostp.PCM16, 12288, true},
+		{ostp.PCM24, 1440, false}, {ostp.PCM24, 960, true}, {ostp.Opus, 1, false}, {ostp.Opus, 0, true},
 	} {
-		r := &Receiver{stream: describe.Stream{Codec: ostp.PayloadType(test.kind), Frames: 240, Channels: 2}}
+		r := &Receiver{stream: describe.Stream{Codec: test.kind, Frames: 240, Channels: 2}}
 		if got := r.wrongSize(test.n); got != test.want {
 			t.Errorf("%d bytes of %v: %v, want %v", test.n, test.kind, got, test.want)
 		}

@@ -116,7 +116,7 @@ func Join(ctx context.Context, c ReceiverConfig) (*Receiver, error) {
 
 // decoderFor says how the stream's payloads are read.
 func decoderFor(s *describe.Stream) codec.Params {
-	return codec.Params{Type: codec.PayloadType(s.Codec.Canonical()), Channels: s.Channels, Frames: s.Frames, Bits: s.Bits}
+	return codec.Params{Type: s.Codec.Canonical(), Channels: s.Channels, Frames: s.Frames, Bits: s.Bits}
 }
 
 // open makes the sockets. Multicast may fail: then a copy is asked for.

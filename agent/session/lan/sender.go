@@ -154,7 +154,7 @@ func (s *Sender) open() error {
 	s.stream = describe.Stream{
 		Channel: c.Channel, Name: c.Name,
 		SSRC: binary.BigEndian.Uint32(random[:]), StreamID: 1 + binary.BigEndian.Uint16(random[4:])%0x3FF,
-		Codec: ostp.PayloadType(c.Codec.Type), Channels: c.Codec.Channels, Frames: c.Codec.Frames, Bits: c.Codec.Bits,
+		Codec: c.Codec.Type, Channels: c.Codec.Channels, Frames: c.Codec.Frames, Bits: c.Codec.Bits,
 		Group: group.Addr(), Port: group.Port(), RTCP: group.Port() + 1, Clock: s.answers.Port(), HTTP: c.HTTP,
 		Latency: c.Latency,
 		Epoch:   epoch - epoch%describe.EpochStep, Offset: binary.BigEndian.Uint32(random[6:]),
