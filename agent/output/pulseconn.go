@@ -175,5 +175,5 @@ func (c *pulseConn) lost() error {
 
 func (c *pulseConn) close() {
 	c.lose(net.ErrClosed)
-	_ = c.Conn.Close()
+	_ = c.Close()
 }

@@ -95,7 +95,6 @@ type feeder struct {
 	device Device
 	card   *servo.Card
 	stamps []Position // each reading once
-	from   timebase.Card
 }
 
 // run feeds until the deadline or an error. Each frame holds noise of its number.

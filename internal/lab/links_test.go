@@ -88,6 +88,8 @@ func TestLinks(t *testing.T) {
 		time.Sleep(600 * time.Millisecond)
 		spans = append(spans, span{from, monotonic()})
 	}
+	s.says(hall.machine, "the stream has ended", "way to the sender has changed")
+	s.says(s.source, "sending from this host's new address", "10.77.0.98")
 	hall.stop()
 	for i, e := range events {
 		o := s.outage(hall, spans[i])

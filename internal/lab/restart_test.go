@@ -54,6 +54,7 @@ func TestRestarts(t *testing.T) {
 	for _, r := range s.rooms {
 		s.until(r.machine, "playing the new stream", func(st control.Status) bool { return settled(st) && st.Timing.PresentedMedia < 20*48000 })
 	}
+	s.says(hall.machine, "the stream has ended")
 	time.Sleep(500 * time.Millisecond)
 	last := monotonic()
 	status := s.now(hall.machine)
