@@ -56,7 +56,7 @@ func TestSettingsSurvive(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = speaker(t, dir, "Kitchen") // what was set later wins over the configuration
-	defer s.Close()                //nolint:errcheck // the test is over
+	defer s.Close()
 	st := s.Status()
 	if st.ID != id || st.Volume != 0 || !st.Muted || st.TrimMS != -12.3 || st.Map != "left" || st.Name != "Bath" || st.Channel != "jazz" {
 		t.Errorf("after a restart: %+v", st)
@@ -66,7 +66,7 @@ func TestSettingsSurvive(t *testing.T) {
 // TestNoRoomForState: where nothing can be kept, the speaker says so and works.
 func TestNoRoomForState(t *testing.T) {
 	s := speaker(t, "/dev/full/state", "Full")
-	defer s.Close() //nolint:errcheck // the test is over
+	defer s.Close()
 	until(t, "the output is open", func() bool { return s.Status().Output.Open })
 	if err := s.SetVolume(7); err != nil {
 		t.Errorf("the volume is not set because it cannot be kept: %v", err)
@@ -80,7 +80,7 @@ func TestNoRoomForState(t *testing.T) {
 func TestTwoOfOneName(t *testing.T) {
 	dir := t.TempDir()
 	first := speaker(t, filepath.Join(dir, "1"), "Hall of the test")
-	defer first.Close() //nolint:errcheck // the test is over
+	defer first.Close()
 	if first.node == nil {
 		t.Skip("no discovery on lo here")
 	}
@@ -94,7 +94,7 @@ func TestTwoOfOneName(t *testing.T) {
 	}
 	until(t, "the first sees itself", func() bool { return len(names(first)) == 1 })
 	second := speaker(t, filepath.Join(dir, "2"), "Hall of the test")
-	defer second.Close() //nolint:errcheck // the test is over
+	defer second.Close()
 	until(t, "the second is told apart", func() bool { return second.Status().Name == "Hall of the test (2)" })
 	until(t, "each sees both", func() bool {
 		return strings.Join(names(first), ",") == "Hall of the test,Hall of the test (2)" && len(names(second)) == 2

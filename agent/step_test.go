@@ -52,7 +52,7 @@ func newHouse(t *testing.T) *house {
 	if h.Speaker, err = New(c, "test", 8400, log); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = h.Speaker.Close() })
+	t.Cleanup(func() { _ = h.Close() })
 	return h
 }
 

@@ -66,7 +66,7 @@ func TestWeFindAHashicorpServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer server.Shutdown()
+	defer func() { _ = server.Shutdown() }()
 	es := eventually(t, "found", browse(t, l.open(0, Config{}), "_soluna._udp"), has("Old"))
 	if es[0].Addrs[0].String() != "10.0.0.9:7000" || es[0].Text["ch"] != "x" {
 		t.Errorf("%+v", es[0])

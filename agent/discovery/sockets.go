@@ -16,10 +16,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// groups are the multicast groups of mDNS, by family.
-var groups = [2]netip.AddrPort{
-	netip.MustParseAddrPort("224.0.0.251:5353"),
-	netip.MustParseAddrPort("[ff02::fb]:5353"),
+// groups returns the multicast groups of mDNS, by family.
+func groups() [2]netip.AddrPort {
+	return [2]netip.AddrPort{
+		netip.MustParseAddrPort("224.0.0.251:5353"),
+		netip.MustParseAddrPort("[ff02::fb]:5353"),
+	}
 }
 
 // sockets are one socket for each family, shared by all links.
@@ -128,7 +130,7 @@ func (s *sockets) joinOne(f int, info *linkInfo) bool {
 		return true
 	}
 	_ = s.leave(f, info.index) // of an interface that was there before
-	group, ifi := net.UDPAddrFromAddrPort(groups[f]), &net.Interface{Index: info.index}
+	group, ifi := net.UDPAddrFromAddrPort(groups()[f]), &net.Interface{Index: info.index}
 	var err error
 	if f == v4 {
 		err = s.p4.JoinGroup(ifi, group)
@@ -142,7 +144,7 @@ func (s *sockets) joinOne(f int, info *linkInfo) bool {
 }
 
 func (s *sockets) leave(f, index int) error {
-	group, ifi := net.UDPAddrFromAddrPort(groups[f]), &net.Interface{Index: index}
+	group, ifi := net.UDPAddrFromAddrPort(groups()[f]), &net.Interface{Index: index}
 	switch {
 	case s.conns[f] == nil:
 		return nil
@@ -159,7 +161,7 @@ func (s *sockets) write(o outgoing, l *link) error {
 	}
 	dst := o.dst
 	if !dst.IsValid() {
-		dst = groups[o.family]
+		dst = groups()[o.family]
 	}
 	to := net.UDPAddrFromAddrPort(netip.AddrPortFrom(dst.Addr().Unmap().WithZone(""), dst.Port()))
 	var err error

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"math"
 	"os"
@@ -116,7 +117,7 @@ func readAll(t testing.TB, s Source) []float32 {
 	for {
 		n, err := s.Read(buf)
 		all = append(all, buf[:n*s.Channels()]...)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return all
 		}
 		if err != nil {

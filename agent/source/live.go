@@ -146,7 +146,7 @@ func (l *live) advance(frames int) {
 // how many are left before the silence.
 func (l *live) ramp(dst []float32, got, n int) int {
 	step := float32(1.0 / fadeFrames)
-	if l.fill < l.need(n)-n*l.rate/Rate && !(l.finite && l.ended) {
+	if l.fill < l.need(n)-n*l.rate/Rate && (!l.finite || !l.ended) {
 		step = -step
 	}
 	if step > 0 && l.gain == 1 && got == n {

@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"errors"
 	"io"
 	"math"
 	"os"
@@ -309,7 +310,7 @@ func TestFIFOClose(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Read(make([]float32, 480)); err != io.EOF {
+	if _, err := s.Read(make([]float32, 480)); !errors.Is(err, io.EOF) {
 		t.Errorf("after Close: %v", err)
 	}
 	if _, err := Open(context.Background(), Options{Inputs: []string{path}}); err == nil || !strings.Contains(err.Error(), "name its --format") {
@@ -341,7 +342,7 @@ func TestStdin(t *testing.T) {
 				sound = append(sound, x)
 			}
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

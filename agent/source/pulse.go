@@ -208,7 +208,7 @@ func (c *pulseConn) message(m any) {
 // close ends the connection; afterwards no audio is taken any more.
 func (c *pulseConn) close() {
 	c.receive(nil)
-	_ = c.Conn.Close()
+	_ = c.Conn.Close() //nolint:staticcheck // the embedded one, not ours
 }
 
 // dialPulse connects to the user's server and introduces us.

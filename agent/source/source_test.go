@@ -2,6 +2,7 @@ package source
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -323,7 +324,7 @@ func TestToneAndSilence(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
-	if _, err := s.Read(pcm); err != io.EOF {
+	if _, err := s.Read(pcm); !errors.Is(err, io.EOF) {
 		t.Errorf("after Close: %v", err)
 	}
 }
@@ -350,7 +351,7 @@ func TestCloseWhileReading(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
-		if err := <-ended; err != io.EOF {
+		if err := <-ended; !errors.Is(err, io.EOF) {
 			t.Error(err)
 		}
 		if err := s.Close(); err != nil {

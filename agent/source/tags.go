@@ -3,6 +3,7 @@ package source
 import (
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"io"
 	"os"
 	"strings"
@@ -47,7 +48,7 @@ func id3Tags(file *os.File) Tags {
 		return Tags{}
 	}
 	m, err := tag.ReadFrom(io.NewSectionReader(file, 0, min(info.Size(), maxTagArea)))
-	if err == tag.ErrNoTagsFound && info.Size() > maxTagArea { // an ID3v1 tag is at the end
+	if errors.Is(err, tag.ErrNoTagsFound) && info.Size() > maxTagArea { // an ID3v1 tag is at the end
 		m, err = tag.ReadID3v1Tags(file)
 	}
 	if err != nil || m == nil {

@@ -62,7 +62,7 @@ func costOf(ctx context.Context, r *results, codec string) error {
 		return err
 	}
 	r.atMost(codec+" "+packet+", CPU per minute of audio", cpu, 0.5, "s")
-	r.atMost(codec+" "+packet+", resident memory", memory(one.cmd.Process.Pid), 20, "MB")
+	r.atMost(codec+" "+packet+", resident memory", memory(one.cmd.Process.Pid), 20, "MiB")
 	r.add(codec+" "+packet+", heap objects per packet, whole process", (after-before)/(packetsAfter-packetsBefore), "")
 	return nil
 }
@@ -77,10 +77,10 @@ func (m *machine) counts() (objects, packets float64, err error) {
 	for s := bufio.NewScanner(response.Body); s.Scan(); {
 		name, value, _ := strings.Cut(s.Text(), " ")
 		v, _ := strconv.ParseFloat(value, 64)
-		switch {
-		case name == "go_memstats_mallocs_total":
+		switch name {
+		case "go_memstats_mallocs_total":
 			objects = v
-		case name == "tutti_packets_received_total":
+		case "tutti_packets_received_total":
 			packets = v
 		}
 	}
@@ -202,7 +202,7 @@ func sizes(ctx context.Context, r *results) error {
 		if err != nil {
 			return err
 		}
-		r.atMost("size, "+strings.TrimPrefix(filepath.Base(f), "tutti-linux-"), float64(info.Size())/1e6, 12, "MB")
+		r.atMost("size, "+strings.TrimPrefix(filepath.Base(f), "tutti-linux-"), float64(info.Size())/(1<<20), 12, "MiB")
 	}
 	return nil
 }

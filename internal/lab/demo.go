@@ -62,15 +62,15 @@ func demo(ctx context.Context, args []string) error {
 }
 
 // furnish makes the hosts: the source's first.
-func furnish(dir string, rooms []*room, options ...netlab.Option) (*house, *machine, error) {
+func furnish(dir string, rooms []*room) (*house, *machine, error) {
 	h, err := newHouse(filepath.Join("build", "tutti"), dir)
 	if err != nil {
 		return nil, nil, err
 	}
-	source, err := h.add("source", options...)
+	source, err := h.add("source")
 	for _, r := range rooms {
 		if err == nil {
-			r.machine, err = h.add(r.name, options...)
+			r.machine, err = h.add(r.name)
 		}
 	}
 	if err != nil {

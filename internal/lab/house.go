@@ -202,7 +202,7 @@ func waitPlaying(ctx context.Context, limit time.Duration, speakers ...*machine)
 				break
 			}
 			if time.Now().After(deadline) || ctx.Err() != nil {
-				return fmt.Errorf("%s does not play after %v (state %q, %s %s, %v); see %s", m.name, limit, s.State, s.Reason, s.Problem, err, filepath.Join(m.house.dir, m.name+".log"))
+				return fmt.Errorf("%s does not play after %v (state %q, %s %s, %w); see %s", m.name, limit, s.State, s.Reason, s.Problem, err, filepath.Join(m.house.dir, m.name+".log"))
 			}
 			time.Sleep(50 * time.Millisecond)
 		}

@@ -34,13 +34,13 @@ func blocked(frame []byte, passDiscovery bool) bool {
 		if body[9] == protoIGMP {
 			return false
 		}
-		return !(passDiscovery && bytes.Equal(body[16:20], []byte{224, 0, 0, 251}))
+		return !passDiscovery || !bytes.Equal(body[16:20], []byte{224, 0, 0, 251})
 	case etherType == etherIPv6 && len(body) >= ipv6Header:
 		// Hop-by-hop options (0) precede multicast listener reports.
 		if body[6] == protoICMPv6 || body[6] == 0 {
 			return false
 		}
-		return !(passDiscovery && body[24] == 0xff && body[39] == 0xfb)
+		return !passDiscovery || body[24] != 0xff || body[39] != 0xfb
 	}
 	return true
 }

@@ -127,7 +127,7 @@ func TestRefusalIsExplained(t *testing.T) {
 	if err != nil {
 		t.Skip("cannot lower the limit of user namespaces: ", err)
 	}
-	defer os.WriteFile(limit, old, 0)
+	defer func() { _ = os.WriteFile(limit, old, 0) }()
 	_ = cmd.Run()
 	if got := cmd.ProcessState.ExitCode(); got != 99 {
 		t.Errorf("exit code %d, want 99", got)

@@ -38,15 +38,6 @@ func (w *window) grow(frames int) []float32 {
 	return w.samples[from:]
 }
 
-// silence appends frames of silence.
-func (w *window) silence(frames int64) {
-	for frames > 0 {
-		n := min(frames, int64(w.capacity/2))
-		clear(w.grow(int(n)))
-		frames -= n
-	}
-}
-
 // recent returns the last frames of the window, as many as there are up to n.
 func (w *window) recent(n int) []float32 {
 	return w.samples[max(0, len(w.samples)-n*outputs):]

@@ -56,7 +56,8 @@ func (sp *speaker) runUntil(end float64) {
 
 func (sp *speaker) exchange(t float64) {
 	sp.nextExchange = t + sp.filter.Estimate().Interval().Seconds()
-	if sp.rng.Float64() < sp.network.Loss || sp.rng.Float64() < sp.network.Loss {
+	question, answer := sp.rng.Float64(), sp.rng.Float64()
+	if min(question, answer) < sp.network.Loss {
 		return
 	}
 	t2 := t + sp.network.sample(sp.rng)

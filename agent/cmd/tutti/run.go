@@ -168,7 +168,7 @@ func beSpeaker(ctx context.Context, c config.Config, log *slog.Logger) error {
 	select {
 	case <-ctx.Done():
 		err = server.Close()
-		<-served
+		<-served //nolint:errcheck // it ended because of Close
 	case err = <-served:
 	}
 	return errors.Join(err, s.Close())

@@ -57,7 +57,6 @@ type Sender struct {
 
 	tags        atomic.Pointer[Tags]
 	receivers   *receivers
-	progress    Progress
 	sentPackets atomic.Uint64
 	sentBytes   atomic.Uint64
 	lateBy      atomic.Int64

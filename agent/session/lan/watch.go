@@ -153,7 +153,7 @@ func (r *Receiver) watch() {
 			r.cancel(ErrMoved)
 			return
 		}
-		if badly = r.report(now, badly); badly >= lossyFor {
+		if badly = r.report(badly); badly >= lossyFor {
 			r.wantCopy(tooMuchLost)
 		}
 	}
@@ -161,7 +161,7 @@ func (r *Receiver) watch() {
 
 // report sends one receiver report and returns for how many in a row too much has
 // been lost.
-func (r *Receiver) report(now timebase.Local, badly int) int {
+func (r *Receiver) report(badly int) int {
 	e := r.Clock()
 	fraction, lost, jitter, expected := r.loss()
 	r.copyNeeded(expected)
