@@ -17,7 +17,7 @@ func TestScenarios(t *testing.T) {
 		p999, first time.Duration
 	}{
 		{"wired", Wired(), 20 * time.Microsecond, 100 * time.Microsecond},
-		{"5±3 ms, 2 % loss", Wireless(), 450 * time.Microsecond, 3 * time.Millisecond},
+		{"5±3 ms, 2 % loss", Wireless(), 900 * time.Microsecond, 3 * time.Millisecond},
 	} {
 		for seed := range uint64(2) {
 			r := Run(House(seed, length, test.network))
