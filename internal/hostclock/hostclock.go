@@ -77,19 +77,30 @@ func (c *Clock) FromRealtime(stamp unix.Timespec) (l timebase.Local, ok bool) {
 	return c.FromMonotonic(monotonic - age), true
 }
 
+// tight is the sleep below which a thread lives by the millisecond.
+const tight = 4 * time.Millisecond
+
 // SleepUntil blocks the calling thread until l. It is exact to tens of
 // microseconds where the runtime's timers round up to a millisecond; call it
 // from a goroutine that owns its thread.
 //
-// The runtime is not told that the thread sleeps: it would take the thread's place
-// to run Go code away, watch at 20 µs a look whether to do so again (which cost a
-// speaker five times what everything else did), and now and then make the waking
-// thread wait for the watcher. So a sleeping thread holds a place, for which the
-// program must leave one to spare; the runtime's own signals end a sleep early.
+// Of two ways to sleep neither serves all. If the runtime is told of the system
+// call, it takes the thread's place to run Go code away every 10 ms and then
+// watches at 20 µs a look whether to do so again: the thread finds another place
+// at once, but the watching costs four times what everything else a speaker does.
+// If it is not told, it asks the thread to give way every 10 ms, and what runs
+// meanwhile may hold it up by milliseconds. So short sleeps are told, long ones
+// are not. Either way the program must leave a place to spare (GOMAXPROCS above
+// the number of cores). The runtime's signals end a sleep early.
 func (c *Clock) SleepUntil(l timebase.Local) {
 	end := c.Monotonic(l)
-	for until := unix.NsecToTimespec(end); c.raw() < end; {
-		_, _, _ = unix.RawSyscall6(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, uintptr(unsafe.Pointer(&until)), 0, 0, 0)
+	until := unix.NsecToTimespec(end)
+	for now := c.raw(); now < end; now = c.raw() {
+		if end-now < int64(tight) {
+			_ = unix.ClockNanosleep(unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, &until, nil)
+		} else {
+			_, _, _ = unix.RawSyscall6(unix.SYS_CLOCK_NANOSLEEP, unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, uintptr(unsafe.Pointer(&until)), 0, 0, 0)
+		}
 	}
 }
 

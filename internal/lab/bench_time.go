@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
+
+	"golang.org/x/term"
 
 	"github.com/tutti-audio/tutti/internal/measure"
 	"github.com/tutti-audio/tutti/sync/syncsim"
@@ -13,6 +16,7 @@ import (
 
 // benchSim simulates a day on two networks side by side.
 func benchSim(_ context.Context, r *results) error {
+	live := term.IsTerminal(int(os.Stdout.Fd()))
 	var progress [2]float64
 	var mu sync.Mutex
 	show := func(i int) func(float64) {
@@ -20,7 +24,9 @@ func benchSim(_ context.Context, r *results) error {
 			mu.Lock()
 			defer mu.Unlock()
 			progress[i] = done
-			fmt.Printf("\r  wired %3.0f %%, wireless %3.0f %% ", 100*progress[0], 100*progress[1])
+			if live {
+				fmt.Printf("\r  wired %3.0f %%, wireless %3.0f %% ", 100*progress[0], 100*progress[1])
+			}
 		}
 	}
 	var out [2]syncsim.Result
@@ -33,7 +39,9 @@ func benchSim(_ context.Context, r *results) error {
 		})
 	}
 	wait.Wait()
-	fmt.Print("\r\033[K")
+	if live {
+		fmt.Print("\r\033[K")
+	}
 	w, wl := out[0], out[1]
 	r.atMost("24 h wired, pairwise p99.9", us(w.P999), 20, "µs")
 	r.add("24 h wired, pairwise median", us(w.P50), "µs")

@@ -58,6 +58,7 @@ type Filter struct {
 	origin   timebase.Local
 	base     int64 // house − local of the first sample, ns
 	estimate Estimate
+	prior    float64 // drift expected before there are samples
 	resets   int
 }
 
@@ -98,6 +99,7 @@ func (f *Filter) Add(x Exchange) bool {
 			return false
 		}
 		f.samples = append(f.samples[:0], f.rejected...)
+		f.prior = f.estimate.Drift // the crystals are the same
 		f.resets++
 	} else {
 		f.insert(s)
@@ -182,7 +184,7 @@ func (f *Filter) fit() {
 	n := len(f.samples)
 	now := f.samples[n-1].at
 	least, gap := f.leastTrip()
-	prior := f.estimate.Drift
+	prior := f.prior
 	var m normal
 	for _, s := range f.samples {
 		x := s.at - now
@@ -244,7 +246,7 @@ func (e Estimate) Interval() time.Duration {
 	case e.Samples < joinBurst:
 		return 12 * time.Millisecond
 	case e.Sigma(e.At) > noisy:
-		return 50 * time.Millisecond
+		return 30 * time.Millisecond
 	}
 	return 125 * time.Millisecond
 }

@@ -12,19 +12,19 @@ func TestScenarios(t *testing.T) {
 		length = 10 * time.Minute
 	}
 	for _, test := range []struct {
-		name        string
-		network     Network
-		p999, first time.Duration
+		name             string
+		network          Network
+		p99, p999, first time.Duration
 	}{
-		{"wired", Wired(), 20 * time.Microsecond, 100 * time.Microsecond},
-		{"5±3 ms, 2 % loss", Wireless(), 900 * time.Microsecond, 3 * time.Millisecond},
+		{"wired", Wired(), 20 * time.Microsecond, 20 * time.Microsecond, 100 * time.Microsecond},
+		{"5±3 ms, 2 % loss", Wireless(), 250 * time.Microsecond, 3 * time.Millisecond, 3 * time.Millisecond}, // its first seconds are the 99.9th percentile of so short a run,
 	} {
 		for seed := range uint64(2) {
 			r := Run(House(seed, length, test.network))
 			t.Logf("%s, seed %d: first %v, p50 %v, p99 %v, p99.9 %v, max %v, absolute %v, outside bound %.4f %%, ratio up to %.0f ppm, %d jumps",
 				test.name, seed, r.First, r.P50, r.P99, r.P999, r.Max, r.Absolute, 100*r.OutsideBound, r.SteepestRatio, r.Jumps)
-			if r.P999 > test.p999 || r.First > test.first || r.Jumps > 0 || r.OutsideBound > 0.001 || r.SteepestRatio > 700 {
-				t.Errorf("%s, seed %d is beyond its limits (p99.9 %v, first %v)", test.name, seed, test.p999, test.first)
+			if r.P99 > test.p99 || r.P999 > test.p999 || r.First > test.first || r.Jumps > 0 || r.OutsideBound > 0.001 || r.SteepestRatio > 700 {
+				t.Errorf("%s, seed %d is beyond its limits (p99 %v, p99.9 %v, first %v)", test.name, seed, test.p99, test.p999, test.first)
 			}
 		}
 	}
