@@ -92,7 +92,7 @@ func Align(a, b *Recording, step time.Duration) ([]Offset, error) {
 	for at := from; at < to; at += int64(step) {
 		x, okA := a.window(k, at, windowSize)
 		y, okB := b.window(k, at, windowSize)
-		if !okA || !okB || power(x) < silence || power(y) < silence {
+		if !okA || !okB || power(x) < silence || power(y) < silence || halfSilent(x, y) {
 			continue
 		}
 		coarse := c.lag(x, y)
@@ -191,6 +191,21 @@ func power(x []float64) float64 {
 		sum += s * s
 	}
 	return sum / float64(len(x))
+}
+
+// halfSilent reports whether a part of the window is silent in one recording only,
+// as when one speaker joined later: a tonal sound that is cut off fits itself one
+// period further as well.
+func halfSilent(x, y []float64) bool {
+	const parts = 16
+	size := len(x) / parts
+	for i := range parts {
+		a, b := x[i*size:(i+1)*size], y[i*size:(i+1)*size]
+		if (power(a) < silence) != (power(b) < silence) {
+			return true
+		}
+	}
+	return false
 }
 
 func abs(i int) int { return max(i, -i) }

@@ -53,6 +53,27 @@ func TestAlignFindsKnownDelays(t *testing.T) {
 	}
 }
 
+// TestAlignLateJoiner: a speaker that joins later is not mistaken for one that is
+// out of time, though the sound is tonal.
+func TestAlignLateJoiner(t *testing.T) {
+	bass := func(t float64) float64 { return 0.2*math.Sin(2*math.Pi*82.4*t) + 0.1*math.Sin(2*math.Pi*164.8*t) }
+	late := func(t float64) float64 {
+		if t < 1.9 {
+			return 0
+		}
+		return bass(t)
+	}
+	offsets, err := Align(record(bass, 4, 0, 1e9, 0), record(late, 4, 0, 1e9, 0), time.Second/4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range offsets {
+		if o.Late.Abs() > time.Microsecond {
+			t.Errorf("at %.2f s the late joiner is %v late", float64(o.Nanos)*1e-9, o.Late)
+		}
+	}
+}
+
 func TestAlignSilence(t *testing.T) {
 	quiet := record(func(float64) float64 { return 0 }, 3, 0, 0, 0)
 	if _, err := Align(quiet, quiet, time.Second); err == nil {
