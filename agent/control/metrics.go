@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	runtimemetrics "runtime/metrics"
 	"strings"
 	"sync"
 	"time"
@@ -37,6 +38,7 @@ func newGauges(s *Server) *gauges {
 		measure{"tutti_http_wrong_keys_total", "counter", "wrong household keys", func(*Status) float64 { return float64(s.guard.refusals()) }},
 		measure{"tutti_event_clients", "gauge", "clients that follow the events", func(*Status) float64 { return float64(s.events.count()) }},
 		measure{"tutti_sources", "gauge", "sources on the network", func(*Status) float64 { return float64(len(s.config.Speaker.Sources())) }},
+		measure{"tutti_heap_objects_total", "counter", "heap objects made since the start; in steady state no packet makes one", func(*Status) float64 { return heapObjects() }},
 		measure{"tutti_speakers", "gauge", "speakers on the network, this one included", func(*Status) float64 { return float64(len(s.config.Speaker.Speakers())) }},
 	)
 	for _, m := range all {
@@ -62,6 +64,13 @@ func (g *gauges) serve(w http.ResponseWriter, _ *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 	_, _ = w.Write(out.Bytes())
+}
+
+// heapObjects is how many objects the process has made on the heap.
+func heapObjects() float64 {
+	sample := []runtimemetrics.Sample{{Name: "/gc/heap/allocs:objects"}}
+	runtimemetrics.Read(sample)
+	return float64(sample[0].Value.Uint64())
 }
 
 func truth(b bool) float64 {

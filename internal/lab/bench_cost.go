@@ -78,14 +78,14 @@ func (m *machine) counts() (objects, packets float64, err error) {
 		name, value, _ := strings.Cut(s.Text(), " ")
 		v, _ := strconv.ParseFloat(value, 64)
 		switch name {
-		case "go_memstats_mallocs_total":
+		case "tutti_heap_objects_total":
 			objects = v
 		case "tutti_packets_received_total":
 			packets = v
 		}
 	}
 	if objects == 0 || packets == 0 {
-		return 0, 0, fmt.Errorf("%s/metrics lacks go_memstats_mallocs_total or tutti_packets_received_total", m.address)
+		return 0, 0, fmt.Errorf("%s/metrics lacks tutti_heap_objects_total or tutti_packets_received_total", m.address)
 	}
 	return objects, packets, nil
 }
