@@ -53,7 +53,8 @@ func benchmarks() []benchmark {
 		{"lan", "three processes in namespaces, 120 s, judged by their recordings", benchLAN},
 		{"latency", "the lowest latency that plays 1 ms packets for 60 s without a gap", benchLatency},
 		{"purity", "THD+N of a tone while 150 ppm are corrected", benchPurity},
-		{"cost", "CPU, memory, allocations, join time, size (4 min)", benchCost},
+		{"cost", "CPU, memory, allocations, size (4 min)", benchCost},
+		{"join", "from the wish to join to the first sound", joinTime},
 	}
 }
 
@@ -75,7 +76,7 @@ func bench(ctx context.Context, names []string) error {
 		all = append(all, r.list...)
 	}
 	if len(all) == 0 {
-		return fmt.Errorf("no benchmark named %s: choose from sim, lan, latency, purity, cost", strings.Join(names, ", "))
+		return fmt.Errorf("no benchmark named %s: choose from sim, lan, latency, purity, cost, join", strings.Join(names, ", "))
 	}
 	return writeBench(all)
 }

@@ -21,9 +21,6 @@ func benchCost(ctx context.Context, r *results) error {
 			return err
 		}
 	}
-	if err := joinTime(ctx, r); err != nil {
-		return err
-	}
 	return sizes(ctx, r)
 }
 

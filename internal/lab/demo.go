@@ -63,6 +63,9 @@ func demo(ctx context.Context, args []string) error {
 
 // furnish makes the hosts: the source's first.
 func furnish(dir string, rooms []*room) (*house, *machine, error) {
+	if err := os.RemoveAll(dir); err != nil { // what a run before remembered
+		return nil, nil, err
+	}
 	h, err := newHouse(filepath.Join("build", "tutti"), dir)
 	if err != nil {
 		return nil, nil, err
