@@ -15,8 +15,7 @@ import (
 
 // spareProcs is how many more threads than cores may run Go code. A busy machine
 // takes a thread off its core in the middle of Go code; were there no place to
-// spare, the audio thread would wait for that one: 60 ms were seen, 0.3 ms with
-// places to spare.
+// spare, the audio thread would wait for that one: up to 63 ms were seen.
 const spareProcs = 4
 
 func main() {
