@@ -44,11 +44,19 @@ var ErrGone = errors.New("the sound device is gone")
 // Device is an opened output.
 type Device interface {
 	Format() Format
-	// Write queues frames at Position().Written and returns how many it took;
+	// Write queues frames, the first of which is number at: Position().Written
+	// or what follows the last Write. Those that the card has run past meanwhile
+	// are too late, dropped, and count as taken. It returns how many it took;
 	// fewer than given when the queue is full. It does not block.
-	Write(pcm []float32) (frames int, err error)
+	Write(at timebase.Card, pcm []float32) (frames int, err error)
 	Position() (Position, error)
 	Close() error
+}
+
+// tooLate is how many of the frames that begin at number at lie before next, where
+// a card that ran dry goes on.
+func tooLate(at, next timebase.Card, pcm []float32) int {
+	return int(max(0, min(next-at, timebase.Card(len(pcm)/Channels))))
 }
 
 // Open opens the output that spec names: pulse[:SINK], wav:FILE,

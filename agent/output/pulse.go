@@ -123,14 +123,16 @@ func playbackRequest(sink string, rate int) *proto.CreatePlaybackStream {
 func (p *pulse) Format() Format { return p.format }
 
 // Write implements Device.
-func (p *pulse) Write(pcm []float32) (int, error) {
+func (p *pulse) Write(at timebase.Card, pcm []float32) (int, error) {
 	if err := p.conn.lost(); err != nil {
 		return 0, err
 	}
+	late := tooLate(at, p.written, pcm)
+	pcm = pcm[late*Channels:]
 	room := p.format.Buffer - int(float64(p.written)-p.playedAt(p.clock.Now()))
 	frames := p.queue.push(pcm[:max(0, min(room*Channels, len(pcm)))])
 	p.written += timebase.Card(frames)
-	return frames, nil
+	return late + frames, nil
 }
 
 // Position implements Device: what the server last said. What the stream had

@@ -120,7 +120,7 @@ func (f *feeder) run(clock *hostclock.Clock, length time.Duration) error {
 			pcm[2*i], pcm[2*i+1] = noise(pos.Written+timebase.Card(i)), 0.25
 		}
 		if frames > 0 {
-			if _, err := f.device.Write(pcm[:frames*Channels]); err != nil {
+			if _, err := f.device.Write(pos.Written, pcm[:frames*Channels]); err != nil {
 				return err
 			}
 		}

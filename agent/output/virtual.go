@@ -163,8 +163,10 @@ func (v *virtual) silence(frames timebase.Card) {
 }
 
 // Write implements Device.
-func (v *virtual) Write(pcm []float32) (int, error) {
+func (v *virtual) Write(at timebase.Card, pcm []float32) (int, error) {
 	v.run(v.clock.Monotonic(v.clock.Now()))
+	late := tooLate(at, v.next, pcm)
+	pcm = pcm[late*Channels:]
 	room := v.buffer - int(v.next-v.dacked)
 	frames := min(room, len(pcm)/Channels)
 	for done := 0; done < frames; {
@@ -173,7 +175,7 @@ func (v *virtual) Write(pcm []float32) (int, error) {
 		done += n
 	}
 	v.next += timebase.Card(frames)
-	return frames, v.failed()
+	return late + frames, v.failed()
 }
 
 // Position implements Device. Like a real card's it is rounded down, and its

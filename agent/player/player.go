@@ -34,7 +34,7 @@ import (
 // meaning of each method.
 type Output interface {
 	Format() output.Format
-	Write(pcm []float32) (frames int, err error)
+	Write(at timebase.Card, pcm []float32) (frames int, err error)
 	Position() (output.Position, error)
 	Close() error
 }

@@ -100,7 +100,7 @@ func (d *device) Format() output.Format {
 	return output.Format{Name: "test", Rate: 48000, Buffer: 9600}
 }
 
-func (d *device) Write(pcm []float32) (int, error) {
+func (d *device) Write(_ timebase.Card, pcm []float32) (int, error) {
 	if d.gone.Load() {
 		return 0, errGone
 	}

@@ -194,15 +194,15 @@ func (t *thread) topUp(now timebase.Local) error {
 	}
 	pcm := t.buffer[:frames*output.Channels]
 	t.engine.Render(pcm, t.written)
-	for len(pcm) > 0 {
-		n, err := t.device.Write(pcm)
+	for at := t.written; len(pcm) > 0; {
+		n, err := t.device.Write(at, pcm)
 		if err != nil {
 			return err
 		}
 		if n == 0 {
 			break // full: the rest is lost, and the next block jumps
 		}
-		pcm = pcm[n*output.Channels:]
+		at, pcm = at+timebase.Card(n), pcm[n*output.Channels:]
 	}
 	return nil
 }
