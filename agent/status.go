@@ -144,12 +144,7 @@ func (s *Speaker) Listeners() ([]control.Listener, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	found, err := lan.FetchListeners(ctx, address)
-	all := make([]control.Listener, len(found))
-	for i, a := range found {
-		all[i] = control.Listener(a)
-	}
-	return all, err
+	return lan.FetchListeners(ctx, address)
 }
 
 // Artwork implements control.Speaker.

@@ -1,6 +1,10 @@
 package control
 
-import "time"
+import (
+	"time"
+
+	"github.com/tutti-audio/tutti/agent/session/lan"
+)
 
 // Speaker is what this package needs of the speaker it shows: the agent. All
 // methods are safe for concurrent use.
@@ -136,24 +140,4 @@ type Peer struct {
 
 // Listener is how one speaker of the stream is aligned, as the stream's source
 // worked it out of the speaker's IDMS report.
-type Listener struct {
-	ID          string    `json:"id"`
-	Name        string    `json:"name"`
-	Address     string    `json:"address"`
-	Playing     bool      `json:"playing"`
-	Muted       bool      `json:"muted"`
-	Unicast     bool      `json:"unicast"`
-	Volume      int       `json:"volume"`
-	HasReport   bool      `json:"has_report"`
-	DeviationUS float64   `json:"deviation_us"` // presented minus due
-	OwnLateUS   float64   `json:"late_us"`      // the same by the speaker's own reckoning
-	BoundUS     float64   `json:"bound_us"`     // by which deviation_us can be wrong
-	PPM         float64   `json:"ppm"`
-	LatencyMS   float64   `json:"latency_ms"`
-	TrimUS      float64   `json:"trim_us"`
-	LossPercent float64   `json:"loss_percent"`
-	Lost        uint32    `json:"lost"`
-	Concealed   uint32    `json:"concealed_frames"`
-	MarginMS    float64   `json:"margin_ms"`
-	Seen        time.Time `json:"seen"`
-}
+type Listener = lan.Listener

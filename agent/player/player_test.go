@@ -90,7 +90,7 @@ type device struct {
 	gone    *atomic.Bool
 }
 
-var errGone = errors.New("gone") //nolint:gochecknoglobals // a test's
+var errGone = errors.New("gone")
 
 func (d *device) played(l timebase.Local) timebase.Card {
 	return timebase.Card(l.Sub(d.start) * 48000 / time.Second)

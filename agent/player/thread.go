@@ -215,10 +215,10 @@ func (t *thread) queued(now timebase.Local) float64 {
 	return math.Max(0, float64(t.written)-t.card.FrameAt(now))
 }
 
-// sleep waits for the next turn: a quarter of the lead, spread a little, so that
+// sleep waits for the next turn: a third of the lead, spread a little, so that
 // the readings fall at all phases of a card that moves in steps.
 func (t *thread) sleep(began timebase.Local) {
-	wake := min(max(t.fill/4, leastWake), mostWake)
+	wake := min(max(t.fill/3, leastWake), mostWake)
 	if t.reads < learnReads {
 		wake = min(wake, learnWake)
 	}

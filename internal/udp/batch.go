@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"unsafe"
 
@@ -13,10 +14,11 @@ import (
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
 
-// Batch is a socket that is read many datagrams at a time (recvmmsg) by a thread
-// that wakes up by itself: it is not in the runtime's poller, so that a datagram
-// wakes nobody. Receive never waits and allocates nothing. A Batch belongs to one
-// goroutine; Close may be called once that no longer uses it.
+// Batch is a socket that is read many datagrams at a time (recvmmsg) by whoever
+// wakes up by himself: it is not in the runtime's poller, so that a datagram
+// wakes nobody. Nothing here waits, and reading allocates nothing. A Batch belongs
+// to one goroutine, but Send may be called from another; Close may be called once
+// nobody uses it any more.
 type Batch struct {
 	clock    *hostclock.Clock
 	fd       int
@@ -27,6 +29,7 @@ type Batch struct {
 	controls [][controlSize]byte
 	buffers  [][]byte
 	count    int
+	stamps   stampReader
 }
 
 // mmsghdr is struct mmsghdr of recvmmsg(2); the compiler pads it as C does.
@@ -73,6 +76,30 @@ func (b *Batch) Receive() int {
 		b.count = 0
 	}
 	return b.count
+}
+
+// Send sends one datagram, or drops it when the kernel has no room.
+func (b *Batch) Send(data []byte, to unix.Sockaddr) error {
+	return unix.Sendto(b.fd, data, unix.MSG_DONTWAIT, to)
+}
+
+// NextSent is Conn.NextSent.
+func (b *Batch) NextSent() (sent Sent, ok bool) { return b.stamps.next(b.fd, b.clock) }
+
+// Sockaddr is an address as Send takes it.
+func Sockaddr(to netip.AddrPort) (unix.Sockaddr, error) {
+	if a := to.Addr().Unmap(); a.Is4() {
+		return &unix.SockaddrInet4{Port: int(to.Port()), Addr: a.As4()}, nil
+	}
+	s := &unix.SockaddrInet6{Port: int(to.Port()), Addr: to.Addr().As16()}
+	if zone := to.Addr().Zone(); zone != "" {
+		ifi, err := net.InterfaceByName(zone)
+		if err != nil {
+			return nil, fmt.Errorf("no interface for %v: %w", to, err)
+		}
+		s.ZoneId = uint32(ifi.Index)
+	}
+	return s, nil
 }
 
 // Close closes the socket.

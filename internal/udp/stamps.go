@@ -2,10 +2,10 @@ package udp
 
 import (
 	"encoding/binary"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/tutti-audio/tutti/internal/hostclock"
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
 
@@ -51,41 +51,37 @@ type Sent struct {
 	At timebase.Local
 }
 
-// stampReader reads the socket's error queue without allocating.
+// stampReader reads a socket's error queue without allocating.
 type stampReader struct {
-	raw      syscall.RawConn
-	oob      [controlSize]byte
-	payload  [64]byte
-	oobn     int
-	err      error
-	callback func(fd uintptr)
+	oob     [controlSize]byte
+	payload [64]byte
 }
 
-func (s *stampReader) init(raw syscall.RawConn) {
-	s.raw = raw
-	s.callback = func(fd uintptr) {
-		_, s.oobn, _, _, s.err = unix.Recvmsg(int(fd), s.payload[:], s.oob[:], unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
+// next returns the next stamp that can be believed, if there is one.
+func (s *stampReader) next(fd int, clock *hostclock.Clock) (sent Sent, ok bool) {
+	for {
+		_, n, _, _, err := unix.Recvmsg(fd, s.payload[:], s.oob[:], unix.MSG_ERRQUEUE|unix.MSG_DONTWAIT)
+		if err != nil {
+			return Sent{}, false
+		}
+		stamp, hasStamp := findStamp(s.oob[:n])
+		id, hasID := findID(s.oob[:n])
+		if !hasStamp || !hasID {
+			continue
+		}
+		if at, believable := clock.FromRealtime(stamp); believable {
+			return Sent{ID: id, At: at}, true
+		}
 	}
 }
 
 // NextSent returns the next transmit stamp that has not been read, if there is
 // one. It belongs to the goroutine that writes.
 func (c *Conn) NextSent() (sent Sent, ok bool) {
-	for {
-		if err := c.raw.Control(c.stamped.callback); err != nil || c.stamped.err != nil {
-			return Sent{}, false
-		}
-		control := c.stamped.oob[:c.stamped.oobn]
-		stamp, hasStamp := findStamp(control)
-		id, hasID := findID(control)
-		if !hasStamp || !hasID {
-			continue
-		}
-		at, believable := c.clock.FromRealtime(stamp)
-		if believable {
-			return Sent{ID: id, At: at}, true
-		}
+	if err := c.raw.Control(c.nextSent); err != nil {
+		return Sent{}, false
 	}
+	return c.sent, c.hasSent
 }
 
 // findID returns the datagram's number out of the extended error that comes with

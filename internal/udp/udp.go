@@ -35,10 +35,13 @@ const (
 // Conn is a UDP socket with kernel stamps.
 type Conn struct {
 	*net.UDPConn
-	clock   *hostclock.Clock
-	raw     syscall.RawConn
-	control [controlSize]byte
-	stamped stampReader
+	clock    *hostclock.Clock
+	raw      syscall.RawConn
+	control  [controlSize]byte
+	stamps   stampReader
+	sent     Sent // what nextSent found
+	hasSent  bool
+	nextSent func(fd uintptr)
 }
 
 // Options say what a socket is for.
@@ -70,7 +73,7 @@ func Listen(local netip.AddrPort, o Options, clock *hostclock.Clock) (*Conn, err
 		c.Close()
 		return nil, err
 	}
-	c.stamped.init(c.raw)
+	c.nextSent = func(fd uintptr) { c.sent, c.hasSent = c.stamps.next(int(fd), clock) }
 	return c, nil
 }
 

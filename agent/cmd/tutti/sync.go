@@ -159,7 +159,7 @@ func gather(ctx context.Context, sources []control.Source) []stream {
 			all[i].Problem = err.Error()
 		}
 		for _, l := range found {
-			all[i].Listeners = append(all[i].Listeners, control.Listener(l))
+			all[i].Listeners = append(all[i].Listeners, l)
 		}
 		all[i].Pairs, all[i].Worst = control.Align(all[i].Listeners)
 	}

@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"time"
 
-	"github.com/tutti-audio/tutti/ostp/clockmsg"
-	"github.com/tutti-audio/tutti/ostp/control"
 	"github.com/tutti-audio/tutti/sync/offset"
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
@@ -18,15 +16,18 @@ const (
 	enoughTime    = 500 * time.Millisecond
 )
 
-// request is what exchange tells readClock about a request that left.
+// request is a request that left.
 type request struct {
 	id    uint32
 	basic uint64
 }
 
-// exchange asks the sender for the time, again and again.
+// exchange asks the sender for the time, again and again. It takes in what came
+// since it last asked and then asks anew: it is the kernel's stamps that count, so
+// an answer may wait, and an exchange costs this host one waking up.
 func (r *Receiver) exchange() {
-	var random [16]byte
+	var filter offset.Filter
+	began := r.config.Clock.Now()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -35,74 +36,78 @@ func (r *Receiver) exchange() {
 			return
 		case <-timer.C:
 		}
-		_, _ = rand.Read(random[:])
-		basic, interleaved := binary.BigEndian.Uint64(random[:])|1, binary.BigEndian.Uint64(random[8:])|1
-		r.stats.clock.Lock()
-		message := r.stats.client.Request(r.stats.scratch[:0], basic, interleaved, r.config.Clock.Now())
-		if _, err := r.clock.WriteToUDPAddrPort(message, r.server); err == nil {
-			r.stats.asked[r.stats.sent%uint32(len(r.stats.asked))] = request{id: r.stats.sent, basic: basic}
-			r.stats.sent++
+		if at, ok := r.takeAnswers(&filter); ok {
+			e := filter.Estimate()
+			r.estimate.Store(&e)
+			r.config.Sink.SetClock(e)
+			if !r.started.Load() && (e.Samples >= enoughSamples || at.Sub(began) > enoughTime) {
+				r.begin(e, at)
+			}
 		}
-		r.stats.clock.Unlock()
-		r.stats.requests.Add(1)
+		r.ask()
 		timer.Reset(r.Clock().Interval())
 	}
 }
 
-// readClock takes the answers in and passes each new estimate on.
-func (r *Receiver) readClock() {
-	var filter offset.Filter
-	began := r.config.Clock.Now()
-	buf := make([]byte, control.MaxSize+1)
-	for {
-		n, from, at, err := r.clock.Read(buf)
-		if err != nil {
-			if r.ctx.Err() != nil {
-				return
-			}
-			time.Sleep(10 * time.Millisecond)
-			continue
-		}
-		if !r.fromSender(from) {
-			r.stats.foreign.Add(1)
-			continue
-		}
-		if !isClock(buf[:n]) {
-			r.takeReport(buf[:n], from)
-			continue
-		}
-		sample, ok := r.answer(buf[:n], at)
-		if !ok || !filter.Add(offset.Exchange{T1: sample.T1, T2: sample.T2, T3: sample.T3, T4: sample.T4}) {
-			continue
-		}
-		e := filter.Estimate()
-		r.estimate.Store(&e)
-		r.config.Sink.SetClock(e)
-		if !r.started.Load() && (e.Samples >= enoughSamples || at.Sub(began) > enoughTime) {
-			r.begin(e, at)
-		}
+// ask sends one request.
+func (r *Receiver) ask() {
+	var random [16]byte
+	_, _ = rand.Read(random[:])
+	basic, interleaved := binary.BigEndian.Uint64(random[:])|1, binary.BigEndian.Uint64(random[8:])|1
+	message := r.stats.client.Request(r.stats.scratch[:0], basic, interleaved, r.config.Clock.Now())
+	if id, ok := r.tell(message); ok {
+		r.stats.asked[id%uint32(len(r.stats.asked))] = request{id: id, basic: basic}
 	}
+	r.stats.requests.Add(1)
 }
 
-// answer completes an exchange with the kernel's stamps.
-func (r *Receiver) answer(b []byte, at timebase.Local) (clockmsg.Sample, bool) {
-	r.stats.clock.Lock()
-	defer r.stats.clock.Unlock()
-	for {
-		sent, ok := r.clock.NextSent()
-		if !ok {
-			break
-		}
+// tell sends a datagram from the clock socket and returns which of its datagrams
+// that was.
+func (r *Receiver) tell(b []byte) (id uint32, ok bool) {
+	r.stats.telling.Lock()
+	defer r.stats.telling.Unlock()
+	id = r.stats.told
+	if err := r.clock.Send(b, r.serverAddress); err != nil {
+		return id, false
+	}
+	r.stats.told++
+	return id, true
+}
+
+// takeAnswers reads what has come to the clock socket and reports whether the
+// filter knows more now, and of when.
+func (r *Receiver) takeAnswers(filter *offset.Filter) (newest timebase.Local, ok bool) {
+	for sent, more := r.clock.NextSent(); more; sent, more = r.clock.NextSent() {
 		if q := r.stats.asked[sent.ID%uint32(len(r.stats.asked))]; q.id == sent.ID {
 			r.stats.client.Transmitted(q.basic, sent.At)
 		}
 	}
-	sample, ok, err := r.stats.client.Response(b, at)
+	for n := 0; n < maxBatches && r.clock.Receive() > 0; n++ {
+		for i := range r.clock.Len() {
+			data, from, at := r.clock.At(i)
+			switch {
+			case !r.fromSender(from):
+				r.stats.foreign.Add(1)
+			case !isClock(data):
+				r.takeReport(data, from)
+			case r.takeAnswer(filter, data, at):
+				newest, ok = at, true
+			}
+		}
+	}
+	return newest, ok
+}
+
+// takeAnswer completes an exchange.
+func (r *Receiver) takeAnswer(filter *offset.Filter, b []byte, at timebase.Local) bool {
+	s, ok, err := r.stats.client.Response(b, at)
 	if err != nil {
 		r.stats.foreign.Add(1)
+		return false
 	}
-	if ok {
-		r.stats.answers.Add(1)
+	if !ok {
+		return false
 	}
-	return sample, ok && err == nil
+	r.stats.answers.Add(1)
+	return filter.Add(offset.Exchange{T1: s.T1, T2: s.T2, T3: s.T3, T4: s.T4})
 }

@@ -16,11 +16,13 @@ import (
 
 // receiverStats is the receiver's shared state and what it counts.
 type receiverStats struct {
-	clock   sync.Mutex // client, asked, scratch, sent
+	telling sync.Mutex
+	told    uint32 // datagrams that left the clock socket, as the kernel counts them
+
+	// Of the goroutine that asks for the time.
 	client  clockmsg.Client
 	asked   [64]request
 	scratch [clockmsg.Size]byte
-	sent    uint32 // datagrams that left the clock socket, as the kernel counts them
 
 	requests, answers                  atomic.Uint64
 	packets, bytes                     atomic.Uint64

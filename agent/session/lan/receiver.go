@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tutti-audio/tutti/internal/hostclock"
 	"github.com/tutti-audio/tutti/internal/udp"
 	"github.com/tutti-audio/tutti/ostp"
@@ -59,11 +61,12 @@ var (
 type Receiver struct {
 	config ReceiverConfig
 	stream describe.Stream
-	server netip.AddrPort // the sender's clock port
-	local  netip.Addr     // where we receive
+	local  netip.Addr // where we receive
 	stats  receiverStats
 
-	clock   *udp.Conn
+	serverAddress unix.Sockaddr // the sender's clock port
+	clock         *udp.Batch
+
 	reports *udp.Conn  // nil where multicast cannot be joined
 	group   *udp.Batch // likewise; read by the sink's goroutine
 	copy    *udp.Batch // for a copy of our own; likewise
@@ -105,12 +108,11 @@ func Join(ctx context.Context, c ReceiverConfig) (*Receiver, error) {
 		return nil, err
 	}
 	r.wait.Go(r.exchange)
-	r.wait.Go(r.readClock)
 	if r.reports != nil {
 		r.wait.Go(func() { r.readReports(r.reports) })
 	}
 	r.wait.Go(r.watch)
-	context.AfterFunc(r.ctx, r.closeSockets)
+	context.AfterFunc(r.ctx, r.closeReports)
 	return r, nil
 }
 
@@ -126,15 +128,17 @@ func (r *Receiver) open() error {
 		return err
 	}
 	r.local = local
-	r.server = netip.AddrPortFrom(r.stream.Origin, r.stream.Clock)
-	if r.clock, err = udp.Listen(netip.AddrPortFrom(local, 0), udp.Options{Sent: true}, r.config.Clock); err != nil {
+	if r.serverAddress, err = udp.Sockaddr(netip.AddrPortFrom(r.stream.Origin, r.stream.Clock)); err != nil {
+		return err
+	}
+	if r.clock, err = r.listen(0, udp.Options{Sent: true}, control.MaxSize+1); err != nil {
 		return fmt.Errorf("cannot open a socket for the time: %w", err)
 	}
-	if r.copy, err = r.listenMedia(0, udp.Options{}); err != nil {
+	if r.copy, err = r.listen(0, udp.Options{}, ostp.MaxPacket+1); err != nil {
 		return fmt.Errorf("cannot open a socket for media: %w", err)
 	}
 	options := udp.Options{Group: r.stream.Group, Interface: ifi}
-	if r.group, err = r.listenMedia(r.stream.Port, options); err == nil {
+	if r.group, err = r.listen(r.stream.Port, options, ostp.MaxPacket+1); err == nil {
 		r.reports, err = udp.Listen(netip.AddrPortFrom(local, r.stream.RTCP), options, r.config.Clock)
 	}
 	if err != nil {
@@ -143,13 +147,13 @@ func (r *Receiver) open() error {
 	return nil
 }
 
-// listenMedia opens a media socket.
-func (r *Receiver) listenMedia(port uint16, o udp.Options) (*udp.Batch, error) {
+// listen opens a socket for datagrams of up to size bytes.
+func (r *Receiver) listen(port uint16, o udp.Options, size int) (*udp.Batch, error) {
 	conn, err := udp.Listen(netip.AddrPortFrom(r.local, port), o, r.config.Clock)
 	if err != nil {
 		return nil, err
 	}
-	return conn.Batch(batchSize, ostp.MaxPacket+1)
+	return conn.Batch(batchSize, size)
 }
 
 // way returns the interface to receive on and this host's address there.
@@ -167,11 +171,10 @@ func (r *Receiver) moved() bool {
 	return err == nil && local != r.local
 }
 
-func (r *Receiver) closeSockets() {
-	for _, c := range []*udp.Conn{r.clock, r.reports} {
-		if c != nil {
-			c.Close()
-		}
+// closeReports ends what may be waiting for a datagram.
+func (r *Receiver) closeReports() {
+	if r.reports != nil {
+		r.reports.Close()
 	}
 }
 
@@ -179,16 +182,16 @@ func (r *Receiver) closeSockets() {
 func (r *Receiver) Close() error {
 	if r.clock != nil && r.ctx.Err() == nil {
 		if b, err := control.AppendGoodbye(nil, r.config.SSRC); err == nil {
-			_, _ = r.clock.WriteToUDPAddrPort(b, r.server)
+			r.tell(b)
 		}
 	}
 	r.cancel(context.Canceled)
-	r.closeSockets()
+	r.closeReports()
 	r.wait.Wait()
 	if r.started.Load() {
 		r.config.Sink.Stop()
 	}
-	for _, b := range []*udp.Batch{r.group, r.copy} {
+	for _, b := range []*udp.Batch{r.clock, r.group, r.copy} {
 		if b != nil {
 			_ = b.Close()
 		}

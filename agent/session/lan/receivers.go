@@ -20,14 +20,14 @@ const (
 // receivers is what a sender knows of the speakers that listen.
 type receivers struct {
 	mu     sync.Mutex
-	known  map[uint32]*Listener
+	known  map[uint32]*reporter
 	leases map[netip.AddrPort]lease
 	send   atomic.Pointer[[]netip.AddrPort] // read by the sending thread
 	failed rateLimited
 }
 
-// Listener is a speaker that reports.
-type Listener struct {
+// reporter is a speaker that reports.
+type reporter struct {
 	control.Receiver
 	From netip.AddrPort
 	Seen time.Time
@@ -39,7 +39,7 @@ type lease struct {
 }
 
 func newReceivers() *receivers {
-	r := &receivers{known: map[uint32]*Listener{}, leases: map[netip.AddrPort]lease{}}
+	r := &receivers{known: map[uint32]*reporter{}, leases: map[netip.AddrPort]lease{}}
 	r.send.Store(&[]netip.AddrPort{})
 	return r
 }
@@ -50,7 +50,7 @@ func (r *receivers) report(from netip.AddrPort, report control.Receiver, now tim
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if _, known := r.known[report.SSRC]; known || len(r.known) < maxReceivers {
-		r.known[report.SSRC] = &Listener{Receiver: report, From: from, Seen: now}
+		r.known[report.SSRC] = &reporter{Receiver: report, From: from, Seen: now}
 	}
 	for to, l := range r.leases {
 		switch {
@@ -140,10 +140,10 @@ func (r *receivers) count() int {
 }
 
 // list returns the speakers, by name.
-func (r *receivers) list() []Listener {
+func (r *receivers) list() []reporter {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	all := make([]Listener, 0, len(r.known))
+	all := make([]reporter, 0, len(r.known))
 	for _, l := range r.known {
 		all = append(all, *l)
 	}

@@ -80,8 +80,8 @@ func (s *Sender) serveSubscribe(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// Alignment is one speaker's report as JSON shows it.
-type Alignment struct {
+// Listener is one speaker's report as JSON shows it.
+type Listener struct {
 	ID          string    `json:"id"`
 	Name        string    `json:"name"`
 	Address     string    `json:"address"`
@@ -106,12 +106,12 @@ type Alignment struct {
 // Listeners returns what the speakers last reported. The deviation is computed
 // here, from when each says it presented which RTP instant: a speaker that is
 // wrong about what was due cannot hide it.
-func (s *Sender) Listeners() []Alignment {
+func (s *Sender) Listeners() []Listener {
 	list := s.receivers.list()
-	all := make([]Alignment, 0, len(list))
+	all := make([]Listener, 0, len(list))
 	for _, l := range list {
 		h := l.Health
-		a := Alignment{
+		a := Listener{
 			ID: l.ID, Name: l.Name, Address: l.From.Addr().Unmap().String(), Playing: h.Playing, Muted: h.Muted, Unicast: h.Unicast,
 			Volume: int(h.Volume), OwnLateUS: micros(h.Late), BoundUS: micros(h.Bound), HasReport: l.PresentedAt != 0,
 			PPM: h.PPM, LatencyMS: micros(h.Latency) / 1000, TrimUS: micros(h.Trim),
@@ -127,7 +127,7 @@ func (s *Sender) Listeners() []Alignment {
 }
 
 // deviation is by how much a speaker presented an RTP instant after it was due.
-func (s *Sender) deviation(l Listener) time.Duration {
+func (s *Sender) deviation(l reporter) time.Duration {
 	near := int64(s.stream.MediaAt(l.PresentedAt))
 	media := near + int64(int32(uint32(l.PresentedRTP)-s.stream.Offset-uint32(near)))
 	due := s.stream.HouseAt(timebase.Media(media)).Add(s.stream.Latency + l.Health.Trim)

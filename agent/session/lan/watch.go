@@ -21,7 +21,7 @@ const (
 	silent      = 5 * time.Second // without a packet or an answer: the stream is dead
 	lossy       = 26              // of 256: ten per cent
 	lossyFor    = 3               // reports in a row
-	looks       = 10              // for each report
+	looks       = 5               // for each report
 )
 
 // Fetch gets the description from a sender's HTTP address, host:port.
@@ -34,7 +34,7 @@ func Fetch(ctx context.Context, source string) (*describe.Stream, error) {
 }
 
 // FetchListeners asks a sender how its speakers are aligned.
-func FetchListeners(ctx context.Context, source string) (all []Alignment, err error) {
+func FetchListeners(ctx context.Context, source string) (all []Listener, err error) {
 	b, _, err := get(ctx, source, pathListeners, 1<<20)
 	if err != nil {
 		return nil, err
@@ -173,11 +173,7 @@ func (r *Receiver) report(badly int) int {
 	report.Health.Unicast = r.subscribed.Load()
 	r.config.Sink.Report(&report, &r.stream)
 	if b, err := control.AppendReport(nil, report); err == nil {
-		r.stats.clock.Lock()
-		if _, err := r.clock.WriteToUDPAddrPort(b, r.server); err == nil {
-			r.stats.sent++
-		}
-		r.stats.clock.Unlock()
+		r.tell(b)
 	}
 	if fraction < lossy {
 		return 0
