@@ -133,7 +133,9 @@ func playTone(ctx context.Context, latency, length time.Duration) (faults int, e
 		return 0, err
 	}
 	from := monotonic()
+	machine := watchStalls(latency / 2)
 	time.Sleep(length)
+	stalled, worst := machine.stop()
 	to := monotonic()
 	after, err := one.status()
 	if err != nil {
@@ -150,8 +152,9 @@ func playTone(ctx context.Context, latency, length time.Duration) (faults int, e
 	if after.Packets.Concealed != before.Packets.Concealed {
 		own++
 	}
-	fmt.Printf("  %v at %v: %d gaps in the recording; xruns %d, jumps %d, concealed %d frames\n", length, latency, gaps,
-		after.Output.Xruns-before.Output.Xruns, after.Timing.Jumps-before.Timing.Jumps, after.Packets.Concealed-before.Packets.Concealed)
+	fmt.Printf("  %v at %v: %d gaps in the recording; xruns %d, jumps %d, concealed %d frames; bare threads woke over %v late %d times, worst %v\n", length, latency, gaps,
+		after.Output.Xruns-before.Output.Xruns, after.Timing.Jumps-before.Timing.Jumps, after.Packets.Concealed-before.Packets.Concealed,
+		latency/2, stalled, worst.Round(10*time.Microsecond))
 	return max(gaps, own), nil
 }
 

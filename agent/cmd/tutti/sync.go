@@ -158,9 +158,7 @@ func gather(ctx context.Context, sources []control.Source) []stream {
 		if err != nil {
 			all[i].Problem = err.Error()
 		}
-		for _, l := range found {
-			all[i].Listeners = append(all[i].Listeners, l)
-		}
+		all[i].Listeners = append(all[i].Listeners, found...)
 		all[i].Pairs, all[i].Worst = control.Align(all[i].Listeners)
 	}
 	return all
