@@ -133,4 +133,3 @@ func TestVersions(t *testing.T) {
 		}
 	}
 }
-

@@ -10,14 +10,14 @@ import (
 func Newer(a, b string) bool {
 	x, y := strings.Split(a, "."), strings.Split(b, ".")
 	for i := range max(len(x), len(y)) {
-		if p, q := part(x, i), part(y, i); p != q {
+		if p, q := number(x, i), number(y, i); p != q {
 			return p > q
 		}
 	}
 	return false
 }
 
-func part(parts []string, i int) int {
+func number(parts []string, i int) int {
 	if i >= len(parts) {
 		return 0
 	}
