@@ -160,7 +160,7 @@ func files(t *rootfs.Tree) {
 	}
 	for name, to := range map[string]string{
 		"etc/mtab": "../proc/self/mounts", "etc/resolv.conf": "../run/systemd/resolve/stub-resolv.conf", "etc/localtime": "/usr/share/zoneinfo/Etc/UTC",
-		"root/.ssh": "/data/tutti/ssh", "etc/dropbear": "/data/tutti/dropbear",
+		"etc/tutti/tutti.toml": "/data/tutti/tutti.toml", "root/.ssh": "/data/tutti/ssh", "etc/dropbear": "/data/tutti/dropbear",
 	} {
 		t.Remove(func(n string) bool { return n == name || strings.HasPrefix(n, name+"/") })
 		t.Link(name, to)

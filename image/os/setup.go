@@ -1,7 +1,216 @@
 package main
 
-import "context"
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 
-func takeOver() error { return nil }
+	"golang.org/x/sys/unix"
 
-func hotspot(context.Context) error { return nil }
+	"github.com/tutti-audio/tutti/image/setup"
+)
+
+// Where things go. All but the card's files are on the data partition.
+const (
+	cardSettings  = bootDir + "/tutti.toml"
+	cardProblem   = bootDir + "/tutti-problem.txt"
+	cardUser      = bootDir + "/user-data"
+	cardNetwork   = bootDir + "/network-config"
+	cardDAC       = bootDir + "/dac.txt"
+	agentSettings = dataDir + "/tutti.toml"
+	wifiSettings  = dataDir + "/wifi/wpa_supplicant.conf"
+	sshKeys       = dataDir + "/ssh/authorized_keys"
+	defaultName   = "tutti"
+)
+
+// takeOver reads the settings on the boot partition and puts them where they work.
+// With a mistake in them everything stays as it was, and the card says so in a file.
+func takeOver() error {
+	text, err := os.ReadFile(cardSettings)
+	if errors.Is(err, os.ErrNotExist) {
+		text, err = setup.Example, nil
+	}
+	if err != nil {
+		return err
+	}
+	settings, err := setup.Parse(text)
+	if err == nil {
+		err = cloud(&settings.Device)
+	}
+	if err != nil {
+		return errors.Join(err, keepOld(), tell(err))
+	}
+	steps := []func() error{
+		func() error { return setHostname(settings.Device.Hostname) },
+		func() error { return store(agentSettings, settings.Agent, 0o644) },
+		func() error { return storeWiFi(&settings.Device) },
+		func() error { return storeKey(settings.Device.SSHKey) },
+		func() error { return clean(text, settings.Device.Passphrase) },
+		func() error { return chooseDAC(settings.Device.DAC) },
+	}
+	for _, step := range steps {
+		err = errors.Join(err, step())
+	}
+	return err
+}
+
+// cloud reads what Imager may have left.
+func cloud(d *setup.Device) error {
+	user, err := os.ReadFile(cardUser)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	network, err := os.ReadFile(cardNetwork)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return d.Cloud(user, network)
+}
+
+// keepOld makes sure that the agent finds settings, if only empty ones.
+func keepOld() error {
+	if _, err := os.Stat(agentSettings); err == nil {
+		return setHostname("")
+	}
+	return errors.Join(setHostname(""), store(agentSettings, nil, 0o644))
+}
+
+// tell writes a problem onto the card, where the person who made it will look.
+func tell(problem error) error {
+	text := []byte(problem.Error() + "\r\n\r\nThe speaker goes on with the settings it had. Correct tutti.toml and start it again.\r\n")
+	if old, err := os.ReadFile(cardProblem); err == nil && bytes.Equal(old, text) {
+		return nil
+	}
+	return writable(func() error { return os.WriteFile(cardProblem, text, 0o644) })
+}
+
+// store writes a file that is wholly there or not at all, if it is not so already.
+func store(name string, data []byte, mode os.FileMode) error {
+	if old, err := os.ReadFile(name); err == nil && bytes.Equal(old, data) {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(name+".new", name)
+}
+
+// setHostname names the machine; without a name it is called after its network
+// hardware, so that two new speakers do not meet as one.
+func setHostname(name string) error {
+	if name == "" {
+		name = defaultName
+		if mac := hardwareAddress(); mac != "" {
+			name += "-" + mac
+		}
+	}
+	return unix.Sethostname([]byte(name))
+}
+
+// hardwareAddress is the end of the first interface's address.
+func hardwareAddress() string {
+	const digits = 4
+	for _, name := range []string{"eth0", "wlan0"} {
+		text, err := os.ReadFile("/sys/class/net/" + name + "/address")
+		if mac := strings.ReplaceAll(strings.TrimSpace(string(text)), ":", ""); err == nil && len(mac) >= digits {
+			return mac[len(mac)-digits:]
+		}
+	}
+	return ""
+}
+
+// storeWiFi keeps the network that was there when only the passphrase is missing: it
+// was taken over at an earlier start.
+func storeWiFi(d *setup.Device) error {
+	old, err := os.ReadFile(wifiSettings)
+	same := strings.Contains(string(old), "ssid="+hex.EncodeToString([]byte(d.WiFi))+"\n")
+	if err == nil && (d.WiFi == "" || d.Passphrase == "" && same) {
+		return nil
+	}
+	if d.WiFi == "" {
+		return nil
+	}
+	b, err := d.Supplicant()
+	if err != nil {
+		return err
+	}
+	return store(wifiSettings, b, 0o600)
+}
+
+func storeKey(key string) error {
+	if key == "" {
+		err := os.Remove(sshKeys)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil
+		}
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(sshKeys), 0o700); err != nil {
+		return err
+	}
+	return store(sshKeys, []byte(key+"\n"), 0o600)
+}
+
+// clean takes the secrets off the card, once they are stored.
+func clean(settings []byte, passphrase string) error {
+	kept := setup.Forget(settings)
+	_, noNetwork := os.Stat(cardNetwork)
+	_, noProblem := os.Stat(cardProblem)
+	if bytes.Equal(kept, settings) && noNetwork != nil && noProblem != nil {
+		return nil
+	}
+	if passphrase != "" {
+		if _, err := os.Stat(wifiSettings); err != nil {
+			return fmt.Errorf("the passphrase stays on the card until it is stored: %w", err)
+		}
+	}
+	return writable(func() error {
+		for _, name := range []string{cardNetwork, cardProblem} {
+			if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+				return err
+			}
+		}
+		if bytes.Equal(kept, settings) {
+			return nil
+		}
+		return store(cardSettings, kept, 0o644)
+	})
+}
+
+// chooseDAC writes the overlay's name for the Pi's firmware and starts again with it.
+func chooseDAC(name string) error {
+	old, err := os.ReadFile(cardDAC)
+	if errors.Is(err, os.ErrNotExist) {
+		if name != "" {
+			return fmt.Errorf("dac = %q: this board's sound cannot be chosen so, only a Raspberry Pi's", name)
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	line := "# chosen by tutti.toml\n"
+	if name != "" {
+		line = "dtoverlay=tutti-" + name + "\n"
+	}
+	if string(old) == line {
+		return nil
+	}
+	fmt.Printf("sound board: %q; starting again with it\n", name)
+	if err := writable(func() error { return store(cardDAC, []byte(line), 0o644) }); err != nil {
+		return err
+	}
+	return restart()
+}
