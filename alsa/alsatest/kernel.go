@@ -18,7 +18,8 @@ import (
 
 // Kernel is the fake; its zero value is ready. Now must be set.
 type Kernel struct {
-	Now func() int64 // CLOCK_MONOTONIC, ns
+	Now  func() int64        // CLOCK_MONOTONIC, ns
+	Wait func(time.Duration) // is what Poll does; nil: nothing, the test's clock goes on
 
 	mu    sync.Mutex
 	cards []*Card
@@ -149,8 +150,13 @@ func (k *Kernel) Map(fd, length int) ([]byte, error) {
 // Unmap implements alsa.Kernel.
 func (k *Kernel) Unmap([]byte) error { return nil }
 
-// Poll implements alsa.Kernel: it does not wait, the test's clock goes on.
-func (k *Kernel) Poll(int, time.Duration) error { return nil }
+// Poll implements alsa.Kernel.
+func (k *Kernel) Poll(_ int, most time.Duration) error {
+	if k.Wait != nil {
+		k.Wait(most)
+	}
+	return nil
+}
 
 // Ioctl implements alsa.Kernel.
 func (k *Kernel) Ioctl(fd int, number uintptr, arg unsafe.Pointer) error {
