@@ -70,7 +70,7 @@ func (p *PCM) negotiate(want Config) error {
 	if !n.try(func(*uapi.HwParams) {}) {
 		return fmt.Errorf("%s tells nothing of what it can do: choose another device", p.name)
 	}
-	p.mapped = n.try(mask(uapi.ParamAccess, uapi.AccessMmapInterleaved))
+	p.mapped = !want.Copied && n.try(mask(uapi.ParamAccess, uapi.AccessMmapInterleaved))
 	if !p.mapped && !n.try(mask(uapi.ParamAccess, uapi.AccessRWInterleaved)) {
 		return fmt.Errorf("%s cannot interleave channels, which Tutti needs: choose another device", p.name)
 	}
@@ -85,7 +85,7 @@ func (p *PCM) negotiate(want Config) error {
 	p.config.Period = int(n.interval(uapi.ParamPeriodSize).Min)
 	p.config.Buffer = int(n.interval(uapi.ParamBufferSize).Min)
 	p.config.Batch = n.params.Info&uapi.InfoBatch != 0
-	p.config.Mapped = p.mapped
+	p.config.Mapped, p.config.Copied = p.mapped, !p.mapped
 	return nil
 }
 

@@ -23,6 +23,7 @@ type Config struct {
 	Channels   int           // wanted; when the card cannot, the next it can
 	PeriodTime time.Duration // wanted between the card's interrupts
 	BufferTime time.Duration // wanted
+	Copied     bool          // wanted: no mapping, only the read and write ioctls
 
 	Period int  // granted, frames
 	Buffer int  // granted, frames
