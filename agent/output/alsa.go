@@ -104,6 +104,7 @@ func (c *alsaCard) learn() error {
 	}
 	c.step = int64(most-least) + 1
 	c.format.Lead = c.seconds(int64(delay)+2*c.step) + alsaWake
+	// The card may be a step further than it says, which takes from what fits.
 	c.format.Buffer -= int(min(c.step, int64(c.format.Buffer/2)))
 	return nil
 }

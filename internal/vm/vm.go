@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,22 +21,28 @@ import (
 	"time"
 )
 
-// Arch is a processor architecture, by its name in Go.
+// Arch is a processor architecture, and the kernel for it.
 type Arch struct {
 	Name    string
-	Debian  string // by its name in Debian
+	Go      string // the architecture of programs, by its name in Go
+	Debian  string // that of the kernel, by its name in Debian
 	kernel  string // meta package
 	qemu    string
 	machine []string
 	console string
 }
 
-// Arches returns the architectures there are kernels and machines for.
+// Arches returns the architectures there are kernels and machines for. The last one
+// is what many a Raspberry Pi runs: programs of 32 bits on a kernel of 64.
 func Arches() []Arch {
+	arm64 := Arch{"arm64", "arm64", "arm64", "linux-image-arm64", "qemu-system-aarch64", []string{"-M", "virt", "-cpu", "cortex-a57"}, "ttyAMA0"}
+	mixed := arm64
+	mixed.Name, mixed.Go = "arm-on-arm64", "arm"
 	return []Arch{
-		{"amd64", "amd64", "linux-image-amd64", "qemu-system-x86_64", []string{"-M", "q35", "-cpu", "max"}, "ttyS0"},
-		{"arm64", "arm64", "linux-image-arm64", "qemu-system-aarch64", []string{"-M", "virt", "-cpu", "cortex-a57"}, "ttyAMA0"},
-		{"arm", "armhf", "linux-image-armmp", "qemu-system-arm", []string{"-M", "virt,highmem=off", "-cpu", "cortex-a15"}, "ttyAMA0"},
+		{"amd64", "amd64", "amd64", "linux-image-amd64", "qemu-system-x86_64", []string{"-M", "q35", "-cpu", "max"}, "ttyS0"},
+		arm64,
+		{"arm", "arm", "armhf", "linux-image-armmp", "qemu-system-arm", []string{"-M", "virt,highmem=off", "-cpu", "cortex-a15"}, "ttyAMA0"},
+		mixed,
 	}
 }
 
@@ -47,6 +54,7 @@ type Machine struct {
 	Modules []string          // kernel modules to load, with what they need, in order
 	Later   []string          // likewise, but only brought along for Init to load
 	Devices []string          // arguments for QEMU
+	Answers map[string]string // commands for QEMU's monitor, by what Init asks for with "ASK name"
 	Limit   time.Duration     // from power on to the end; default 300 s
 	Log     func(line string) // hears the console
 }
@@ -85,13 +93,15 @@ func (m *Machine) Run(ctx context.Context) ([]Verdict, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	return m.boot(ctx, kernel.image, image)
+	return m.boot(ctx, kernel.image, image, filepath.Join(dir, "monitor"))
 }
 
 // boot runs QEMU and listens.
-func (m *Machine) boot(ctx context.Context, kernel, initramfs string) ([]Verdict, error) {
+func (m *Machine) boot(ctx context.Context, kernel, initramfs, monitor string) ([]Verdict, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	args := append([]string{}, m.Arch.machine...)
-	args = append(args, "-accel", "tcg,thread=multi", "-smp", "2", "-m", "768", "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot", "-nic", "none",
+	args = append(args, "-accel", "tcg,thread=multi", "-smp", "2", "-m", "768", "-display", "none", "-monitor", "unix:"+monitor+",server=on,wait=off", "-serial", "stdio", "-no-reboot", "-nic", "none",
 		"-kernel", kernel, "-initrd", initramfs, "-append", "console="+m.Arch.console+" panic=-1 loglevel=4 threadirqs")
 	cmd := exec.CommandContext(ctx, m.Arch.qemu, append(args, m.Devices...)...)
 	cmd.Stderr = os.Stderr
@@ -103,9 +113,10 @@ func (m *Machine) boot(ctx context.Context, kernel, initramfs string) ([]Verdict
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	all, done := m.listen(out)
-	if done {
-		_ = cmd.Cancel()
+	all, done := m.listen(out, monitor)
+	if done { // it powers off, unless it cannot
+		defer time.AfterFunc(20*time.Second, cancel).Stop()
+		_, _ = io.Copy(io.Discard, out)
 	}
 	_ = cmd.Wait()
 	if !done {
@@ -115,7 +126,7 @@ func (m *Machine) boot(ctx context.Context, kernel, initramfs string) ([]Verdict
 }
 
 // listen collects verdicts until DONE.
-func (m *Machine) listen(console io.Reader) (all []Verdict, done bool) {
+func (m *Machine) listen(console io.Reader, monitor string) (all []Verdict, done bool) {
 	lines := bufio.NewScanner(console)
 	for lines.Scan() {
 		line := strings.TrimRight(lines.Text(), "\r")
@@ -125,9 +136,35 @@ func (m *Machine) listen(console io.Reader) (all []Verdict, done bool) {
 		switch word {
 		case "PASS", "FAIL":
 			all = append(all, Verdict{word == "PASS", name, detail})
+		case "ASK":
+			if err := answer(monitor, m.Answers[rest]); err != nil {
+				m.Log("no answer to " + rest + ": " + err.Error())
+			}
 		case "DONE":
 			return all, true
 		}
 	}
 	return all, false
+}
+
+// answer gives QEMU's monitor a command.
+func answer(monitor, command string) error {
+	c, err := net.Dial("unix", monitor)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	if _, err := io.WriteString(c, command+"\n"); err != nil {
+		return err
+	}
+	b := make([]byte, 4096)
+	for said := ""; strings.Count(said, "(qemu)") < 2; {
+		n, err := c.Read(b)
+		if err != nil {
+			return err
+		}
+		said += string(b[:n])
+	}
+	return nil
 }

@@ -98,9 +98,9 @@ func (p *patient) cards(context.Context) finding {
 	}
 	said := make([]string, len(all))
 	for i, d := range all {
-		said[i] = fmt.Sprintf("alsa:%v or alsa:%s is %s (%v)", d.Address, d.CardID, d.Name, d.Kind)
+		said[i] = fmt.Sprintf("%v %s (%v)", d.Address, d.CardID, d.Kind)
 	}
-	return good("%s", strings.Join(said, "; "))
+	return good("%s", strings.Join(said, ", "))
 }
 
 // port looks whether the API can be served.

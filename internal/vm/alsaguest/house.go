@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/tutti-audio/tutti/alsa"
 	"github.com/tutti-audio/tutti/internal/measure"
 	"github.com/tutti-audio/tutti/internal/vm/inside"
@@ -27,6 +29,8 @@ func house() {
 	sender := start("send", "--interface", "lo", "--latency", "300ms", "--codec", "pcm24", "--http", ":8401", fmt.Sprintf("tone:%g:-6", tone))
 	speaker := start("run", "--interface", "lo", "--output", "alsa:"+loopback, "--volume", "100", "--state-dir", "/tmp/speaker", "--http", ":8400")
 	heard("plays")
+	starve(speaker)
+	heard("plays-again-after-starving")
 	unplug(speaker)
 	heard("plays-again-after-unplug")
 	sender.end()
@@ -141,6 +145,25 @@ func listen(frames int) (left []float32, err error) {
 	return left, nil
 }
 
+// starve stops the speaker's process for longer than the ring lasts: the card must
+// run on in silence, and nothing be opened again.
+func starve(speaker *process) {
+	speaker.forget()
+	_ = speaker.cmd.Process.Signal(unix.SIGSTOP)
+	time.Sleep(time.Second)
+	samples, err := listen(24000)
+	loud := 0
+	for _, x := range samples {
+		if x != 0 {
+			loud++
+		}
+	}
+	_ = speaker.cmd.Process.Signal(unix.SIGCONT)
+	time.Sleep(time.Second)
+	kept := !speaker.said("output")
+	inside.Say(err == nil && loud == 0 && kept, "starved", "%d of %d frames were not silent, %v; the output stayed open: %v", loud, len(samples), err, kept)
+}
+
 // unplug takes the card away from its driver, which is what unplugging comes to, and
 // gives it back after the speaker noticed.
 func unplug(speaker *process) {
@@ -190,15 +213,26 @@ func (p *process) Write(b []byte) (int, error) {
 // says waits for words in the log.
 func (p *process) says(words string) bool {
 	for range 200 {
-		p.mu.Lock()
-		found := strings.Contains(p.log.String(), words)
-		p.mu.Unlock()
-		if found {
+		if p.said(words) {
 			return true
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
 	return false
+}
+
+// said looks for words in the log.
+func (p *process) said(words string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.Contains(p.log.String(), words)
+}
+
+// forget begins the log anew.
+func (p *process) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.log.Reset()
 }
 
 func (p *process) end() {

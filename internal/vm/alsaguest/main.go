@@ -31,6 +31,7 @@ func main() {
 	}
 	clock()
 	house()
+	hardware()
 }
 
 // waitForCard gives the kernel time to make the device files.
