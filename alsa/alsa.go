@@ -55,9 +55,9 @@ type Kernel interface {
 // What an error of a PCM wraps when the stream has ended.
 var (
 	// ErrGone is a card that was unplugged, or never there.
-	ErrGone = errors.New("the sound card is gone")
+	ErrGone = errors.New("not connected")
 	// ErrStopped is a stream that the driver stopped: Recover starts it again.
-	ErrStopped = errors.New("the sound card has stopped")
+	ErrStopped = errors.New("stopped")
 )
 
 // explain says what an error of the kernel means for the device called name.
@@ -66,9 +66,9 @@ func explain(name string, err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO), errors.Is(err, unix.ENOENT):
-		return fmt.Errorf("%s: %w: connect it, or see what is there with `tutti doctor`", name, ErrGone)
+		return fmt.Errorf("%s is %w: connect it, or see what is there with `tutti doctor`", name, ErrGone)
 	case errors.Is(err, unix.EPIPE), errors.Is(err, unix.ESTRPIPE):
-		return fmt.Errorf("%s: %w: %w", name, ErrStopped, err)
+		return fmt.Errorf("%s has %w: %w", name, ErrStopped, err)
 	case errors.Is(err, unix.EBUSY), errors.Is(err, unix.EAGAIN):
 		return fmt.Errorf("%s is used by another program: `fuser -v /dev/snd/*` shows which", name)
 	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):

@@ -90,7 +90,7 @@ func Devices(k Kernel, capture bool) ([]Device, error) {
 		all = append(all, found...)
 	}
 	slices.SortStableFunc(all, func(a, b Device) int {
-		return (int(a.Kind)-int(b.Kind))<<20 + (a.Card-b.Card)<<10 + a.Address.Device - b.Address.Device
+		return (int(a.Kind)-int(b.Kind))<<20 + (a.Card-b.Card)<<10 + a.Device - b.Device
 	})
 	return all, nil
 }
@@ -155,7 +155,7 @@ func Audible(k Kernel) ([]Device, error) {
 		all = all[:n]
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("%w: there is no ALSA device that could be heard: connect a DAC, and see `tutti doctor`", ErrGone)
+		return nil, fmt.Errorf("an ALSA device that could be heard is %w: connect a DAC, and see `tutti doctor`", ErrGone)
 	}
 	return all, nil
 }
@@ -181,19 +181,19 @@ func Find(k Kernel, name string, capture bool) (Device, error) {
 		return Device{}, listErr
 	}
 	for _, d := range all {
-		if (d.CardID == part[0] || err == nil && d.Card == card) && (numbers[0] < 0 || d.Address.Device == numbers[0]) {
+		if (d.CardID == part[0] || err == nil && d.Card == card) && (numbers[0] < 0 || d.Device == numbers[0]) {
 			d.Subdevice = numbers[1]
 			return d, nil
 		}
 	}
-	return Device{}, fmt.Errorf("%w: there is no ALSA device %q: there is %s", ErrGone, name, listed(all))
+	return Device{}, fmt.Errorf("the ALSA device %q is %w: there is %s", name, ErrGone, listed(all))
 }
 
 // numbered is the device at an address, with a name if its card will tell.
 func numbered(k Kernel, a Address, capture bool) Device {
 	found, _ := devicesOf(k, a.Card, capture)
 	for _, d := range found {
-		if d.Address.Device == a.Device {
+		if d.Device == a.Device {
 			d.Subdevice = a.Subdevice
 			return d
 		}

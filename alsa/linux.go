@@ -29,7 +29,7 @@ func (Linux) Names() ([]string, error) {
 func (Linux) Open(name string) (int, error) {
 	for {
 		fd, err := unix.Open(filepath.Join(directory, name), unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-		if err != unix.EINTR { //nolint:errorlint // an Errno, always
+		if err != unix.EINTR {
 			return fd, err
 		}
 	}
@@ -64,7 +64,7 @@ func (Linux) Unmap(b []byte) error { return unix.Munmap(b) }
 func (Linux) Poll(fd int, most time.Duration) error {
 	fds := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 	_, err := unix.Poll(fds[:], int(most.Milliseconds()))
-	if err == unix.EINTR { //nolint:errorlint // an Errno, always
+	if err == unix.EINTR {
 		return nil
 	}
 	return err

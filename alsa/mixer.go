@@ -114,7 +114,7 @@ func (c *Control) Range() (least, most float64) {
 	return c.scale(c.least), c.scale(c.most)
 }
 
-var errNoDecibels = errors.New("the card does not tell the dB of this control: use Tutti's own volume instead") //nolint:gochecknoglobals // never changed
+var errNoDecibels = errors.New("the card does not tell the dB of this control: use Tutti's own volume instead")
 
 // Decibels returns the volume of the first channel.
 func (m *Mixer) Decibels(c *Control) (float64, error) {

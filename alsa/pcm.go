@@ -204,7 +204,7 @@ func (p *PCM) running(state int32) error {
 	case uapi.StateXrun:
 		return explain(p.name, unix.EPIPE)
 	}
-	return fmt.Errorf("%s: %w: it is in state %d", p.name, ErrStopped, state)
+	return fmt.Errorf("%s has %w, in state %d", p.name, ErrStopped, state)
 }
 
 // Close stops the stream and gives the device back.

@@ -166,7 +166,7 @@ func (k *Kernel) Ioctl(fd int, number uintptr, arg unsafe.Pointer) error {
 	if f == nil {
 		return unix.EBADF
 	}
-	err := unix.ENOTTY
+	var err unix.Errno
 	if f.stream == nil {
 		err = f.card.control(number, arg)
 	} else {

@@ -58,10 +58,10 @@ const (
 	FormatS243 = 32 // three bytes
 )
 
-// InfoBatch, of HwParams.Info: the position moves by whole periods.
+// InfoBatch in HwParams.Info: the position moves by whole periods.
 const InfoBatch = 0x10
 
-// NoResample, of HwParams.Flags, asks for true rates only.
+// NoResample in HwParams.Flags asks for true rates only.
 const NoResample = 1
 
 // Time stamps.
