@@ -280,3 +280,23 @@ func TestAllocations(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkWrite is what storing 10 ms costs.
+func BenchmarkWrite(b *testing.B) {
+	for name, format := range map[string]uint32{"S32": 10, "S16": 2} {
+		b.Run(name, func(b *testing.B) {
+			c := clock{ns: 1e9}
+			k := alsatest.Kernel{Now: c.now}
+			k.Plug(&alsatest.Card{Formats: []uint32{format}})
+			p, err := alsa.OpenPlayback(&k, alsa.Address{Subdevice: -1}, config())
+			if err != nil {
+				b.Fatal(err)
+			}
+			buffer := make([]float32, 2*480)
+			fill(buffer, 0)
+			for b.Loop() {
+				_, _ = p.Write(0, buffer)
+			}
+		})
+	}
+}

@@ -29,6 +29,8 @@ func hardware() {
 	inside.Say(speaker.says(board.Name) && speaker.says("msg=joined"), "auto", "it plays on the board's card")
 	inside.Say(speaker.says("changed="), "mixer", "the card's own volume is set")
 	time.Sleep(8 * time.Second)
+	suspend(speaker)
+	time.Sleep(8 * time.Second)
 	speaker.end()
 	speaker = start("run", "--interface", "lo", "--output", "alsa:"+usb.CardID, "--volume", "100", "--state-dir", "/tmp/usb", "--http", ":8400")
 	inside.Say(speaker.says("msg=joined"), "usb", "it plays on %v", usb)
@@ -43,6 +45,17 @@ func hardware() {
 	speaker.end()
 	sender.end()
 	doctor()
+}
+
+// suspend puts all devices to sleep for five seconds, with the programs frozen, and
+// wakes them: the speaker must find that its stream has stopped and begin again.
+func suspend(speaker *process) {
+	speaker.forget()
+	err := write("/sys/power/pm_test", "devices")
+	if err == nil {
+		err = write("/sys/power/state", "freeze")
+	}
+	inside.Say(err == nil && speaker.says("output lost") && speaker.says("output open"), "suspend", "%v; the speaker opens its output again", err)
 }
 
 // waitFor finds a card of a kind.
