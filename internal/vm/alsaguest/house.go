@@ -23,12 +23,17 @@ const (
 	driver   = "/sys/bus/platform/drivers/snd_aloop/"
 )
 
-// house plays a stream with the tutti binary on the real driver, unplugs the card
+// house plays a stream with the tutti binary on the real driver, whose crystal is
+// off, starves it, unplugs the card
 // and plugs it in again, and sends what the card records.
 func house() {
+	if err := drift(); err != nil {
+		inside.Say(false, "drift", "%v", err)
+	}
 	sender := start("send", "--interface", "lo", "--latency", "300ms", "--codec", "pcm24", "--http", ":8401", fmt.Sprintf("tone:%g:-6", tone))
 	speaker := start("run", "--interface", "lo", "--output", "alsa:"+loopback, "--volume", "100", "--state-dir", "/tmp/speaker", "--http", ":8400")
 	heard("plays")
+	learnt()
 	starve(speaker)
 	heard("plays-again-after-starving")
 	unplug(speaker)
