@@ -17,55 +17,54 @@ type module struct {
 	code []byte
 }
 
+// collector finds modules and what they need.
+type collector struct {
+	files   map[string]string // by name
+	builtIn string            // the kernel's list of what it needs no file for
+	seen    map[string]bool
+	all     []module
+}
+
 // collect returns modules with all that they need, each after what it needs.
 func (k *kernel) collect(names []string) ([]module, error) {
-	files := map[string]string{}
-	err := filepath.WalkDir(k.modules, func(path string, d fs.DirEntry, err error) error {
-		if name, _, ok := strings.Cut(filepath.Base(path), ".ko"); ok && err == nil && !d.IsDir() {
-			files[plain(name)] = path
-		}
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
 	builtIn, err := os.ReadFile(filepath.Join(k.modules, "modules.builtin"))
 	if err != nil {
 		return nil, err
 	}
-	var all []module
-	seen := map[string]bool{}
-	var add func(name string) error
-	add = func(name string) error {
-		name = plain(name)
-		if seen[name] {
-			return nil
+	c := &collector{files: map[string]string{}, builtIn: plain(string(builtIn)), seen: map[string]bool{}}
+	err = filepath.WalkDir(k.modules, func(path string, d fs.DirEntry, err error) error {
+		if name, _, ok := strings.Cut(filepath.Base(path), ".ko"); ok && err == nil && !d.IsDir() {
+			c.files[plain(name)] = path
 		}
-		seen[name] = true
-		if files[name] == "" {
-			if strings.Contains(plain(string(builtIn)), "/"+name+".ko") {
-				return nil
-			}
-			return fmt.Errorf("this kernel has no module %s", name)
+		return err
+	})
+	for _, name := range names {
+		if err == nil {
+			err = c.add(plain(name))
 		}
-		m, needs, err := open(name, files[name])
-		if err != nil {
-			return err
-		}
-		for _, other := range needs {
-			if err := add(other); err != nil {
-				return err
-			}
-		}
-		all = append(all, m)
+	}
+	return c.all, err
+}
+
+func (c *collector) add(name string) error {
+	if c.seen[name] {
 		return nil
 	}
-	for _, name := range names {
-		if err := add(name); err != nil {
-			return nil, err
+	c.seen[name] = true
+	if c.files[name] == "" {
+		if strings.Contains(c.builtIn, "/"+name+".ko") {
+			return nil
+		}
+		return fmt.Errorf("this kernel has no module %s", name)
+	}
+	m, needs, err := open(name, c.files[name])
+	for _, other := range needs {
+		if err == nil {
+			err = c.add(plain(other))
 		}
 	}
-	return all, nil
+	c.all = append(c.all, m)
+	return err
 }
 
 // plain makes the spellings of a module's name alike.
