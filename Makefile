@@ -17,10 +17,10 @@ BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -tags nethttpomithttp2 $(GCFLAGS
 ARCHES  := arm-6 arm-7 arm64 amd64 riscv64
 AUDIO   ?=
 
-.PHONY: help build cross demo test bench lint fuzz clean
+.PHONY: help build cross demo test test-alsa-vm bench lint fuzz clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 build: ## build/tutti, static
 	$(BUILD) -o build/tutti ./agent/cmd/tutti
@@ -46,6 +46,11 @@ test: ## unit, simulation and end-to-end tests
 	./internal/lab/prepare.sh
 	$(GO) vet ./...
 	$(GO) test -race -timeout 9m ./...
+
+test-alsa-vm: ## the ALSA tests on Debian's kernel in QEMU: amd64, arm64, arm; 5 to 10 minutes, and 260 MB to fetch once
+	@echo "boots three machines without acceleration, one after the other: 5 to 10 minutes; VM_ARCH=amd64 picks one"
+	./internal/vm/prepare.sh
+	$(GO) test -tags vm -count=1 -timeout 30m -v -run TestALSA ./internal/vm
 
 lint: ## golangci-lint with .golangci.yml
 	$(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0 run ./...

@@ -114,7 +114,7 @@ func checkPort(text string) error {
 // outputKind checks the kind of output; its arguments are the output's business.
 func outputKind(p any) error {
 	kind, _, _ := strings.Cut(*p.(*string), ":")
-	return oneOf("auto", "pulse", "wav", "virtual", "null")(&kind)
+	return oneOf("auto", "alsa", "pulse", "wav", "virtual", "null")(&kind)
 }
 
 // interfaceName follows the kernel: up to 15 bytes without space or slash.

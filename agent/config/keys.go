@@ -34,7 +34,7 @@ func speakerKeys() []Key {
 			field: func(c *Config) any { return &c.Channel }, check: channel},
 		{Name: "source", Flag: "source", Doc: "host:port of a sender, for networks without mDNS; empty: found by itself", Example: "192.168.1.20:8401",
 			field: func(c *Config) any { return &c.Source }, check: hostPort},
-		{Name: "output", Flag: "output", Doc: "sound device: auto, pulse[:SINK], wav:FILE, virtual[:ppm=…,…] or null",
+		{Name: "output", Flag: "output", Doc: "sound device: auto, alsa[:hw:CARD,DEVICE or a card's id], pulse[:SINK], wav:FILE, virtual[:ppm=…,…] or null", Example: "alsa:hw:0,0",
 			field: func(c *Config) any { return &c.Output }, check: outputKind},
 		{Name: "channel_map", Flag: "channel-map", Doc: "which of the stream's channels to play: stereo, left, right, mono, one by number (3) or two (3+4)",
 			field: func(c *Config) any { return &c.ChannelMap }, check: channelMap},

@@ -1,5 +1,5 @@
-// Package output holds the sound devices a speaker can play on: PulseAudio, a WAV
-// file, a virtual card with a crystal of its own, and null.
+// Package output holds the sound devices a speaker can play on: ALSA, PulseAudio, a
+// WAV file, a virtual card with a crystal of its own, and null.
 //
 // All of them look alike to the player: frames are written ahead into a bounded
 // queue without blocking, and Position says how many frames had left the DAC at
@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tutti-audio/tutti/alsa"
 	"github.com/tutti-audio/tutti/internal/hostclock"
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
@@ -24,6 +25,7 @@ const Channels = 2
 type Format struct {
 	Name    string        // for people: "virtual card, +120 ppm"
 	Problem string        // what is wrong with it although it is open; empty: nothing
+	Did     string        // what opening it changed outside, such as a mixer's volume
 	Rate    int           // frames per second
 	Buffer  int           // frames that can be queued
 	Lead    time.Duration // that must be queued at least, lest it run dry
@@ -59,13 +61,16 @@ func tooLate(at, next timebase.Card, pcm []float32) int {
 	return int(max(0, min(next-at, timebase.Card(len(pcm)/Channels))))
 }
 
-// Open opens the output that spec names: pulse[:SINK], wav:FILE,
-// virtual[:KEY=VALUE,…], null, or auto.
+// Open opens the output that spec names: alsa[:DEVICE], pulse[:SINK], wav:FILE,
+// virtual[:KEY=VALUE,…], null, or auto. An ALSA device is hw:CARD,DEVICE, the id of a
+// card, or auto.
 func Open(spec string, clock *hostclock.Clock) (Device, error) {
 	kind, rest, _ := strings.Cut(spec, ":")
 	switch kind {
 	case "auto":
 		return openAuto(clock)
+	case "alsa":
+		return openALSA(alsa.Linux{}, rest, clock)
 	case "pulse":
 		return openPulse(rest, clock)
 	case "null":
@@ -82,5 +87,5 @@ func Open(spec string, clock *hostclock.Clock) (Device, error) {
 		}
 		return openVirtual(c, clock)
 	}
-	return nil, fmt.Errorf("output %q is unknown: use pulse[:SINK], wav:FILE, virtual[:KEY=VALUE,…], null or auto", spec)
+	return nil, fmt.Errorf("output %q is unknown: use alsa[:DEVICE], pulse[:SINK], wav:FILE, virtual[:KEY=VALUE,…], null or auto", spec)
 }

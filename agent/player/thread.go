@@ -106,7 +106,10 @@ func (t *thread) ensureOpen() bool {
 	t.reading = servo.Reading{}
 	t.buffer = make([]float32, t.format.Buffer*output.Channels)
 	t.written = 0
-	t.player.config.Log.Info("output open", "output", t.format.Name, "rate", t.format.Rate, "buffer", t.format.Buffer)
+	t.player.config.Log.Info("output open", "output", t.format.Name, "rate", t.format.Rate, "buffer", t.format.Buffer, "lead", t.format.Lead)
+	if t.format.Did != "" {
+		t.player.config.Log.Info("the output's own volume is set, Tutti's is the one that counts", "changed", t.format.Did)
+	}
 	return true
 }
 

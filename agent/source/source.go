@@ -1,5 +1,6 @@
 // Package source reads what `tutti send` plays: audio files and playlists, raw
-// PCM from stdin or a FIFO, PulseAudio capture, and the built-in tone and tune.
+// PCM from stdin or a FIFO, ALSA and PulseAudio capture, and the built-in tone and
+// tune.
 //
 // Whatever goes in, interleaved float32 at 48 kHz comes out, full scale ±1.0,
 // channels in the order of WAVE_FORMAT_EXTENSIBLE (left, right, centre, LFE,
@@ -19,6 +20,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/tutti-audio/tutti/alsa"
 )
 
 // Rate is the rate of everything a source yields, in frames per second.
@@ -75,8 +78,8 @@ type LiveStatus struct {
 // Options tells Open what to read.
 type Options struct {
 	// Inputs are files, directories and playlists, or exactly one of: "-" for
-	// stdin, a FIFO, "pulse[:NAME]", "pulse:monitor", "tone[:HZ[:DBFS]]",
-	// "tune", "silence".
+	// stdin, a FIFO, "alsa:DEVICE", "pulse[:NAME]", "pulse:monitor",
+	// "tone[:HZ[:DBFS]]", "tune", "silence".
 	Inputs []string
 	// Loop begins again after the last file.
 	Loop bool
@@ -98,7 +101,7 @@ func Open(ctx context.Context, opt Options) (Source, error) {
 		return nil, fmt.Errorf("%d channels: choose 1 to %d, or 0 for those of the input", opt.Channels, maxChannels)
 	}
 	if len(opt.Inputs) == 0 {
-		return nil, errors.New("no input: name a file, a playlist, - for stdin, pulse, tone or tune")
+		return nil, errors.New("no input: name a file, a playlist, - for stdin, alsa:DEVICE, pulse, tone or tune")
 	}
 	for _, in := range opt.Inputs {
 		if !isSingle(in) {
@@ -116,7 +119,7 @@ func Open(ctx context.Context, opt Options) (Source, error) {
 func isSingle(in string) bool {
 	kind, _, _ := strings.Cut(in, ":")
 	switch kind {
-	case "-", "tune", "silence", "tone", "pulse":
+	case "-", "tune", "silence", "tone", "pulse", "alsa":
 		return true
 	}
 	info, err := os.Stat(in)
@@ -137,6 +140,9 @@ func openSingle(ctx context.Context, in string, opt Options) (Source, error) {
 			return newGenerated(in, "Four Rooms", newTune(), opt.Channels), nil
 		}
 		return newGenerated(in, "Silence", silence{}, opt.Channels), nil
+	}
+	if kind == "alsa" {
+		return openALSA(alsa.Linux{}, in, rest, opt)
 	}
 	if kind == "pulse" {
 		return openPulse(ctx, in, rest, opt)

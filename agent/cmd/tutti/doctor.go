@@ -14,8 +14,8 @@ import (
 )
 
 const doctorLong = `Look whether this host can be a speaker: interface, multicast, Wi-Fi power save,
-discovery, time, clocks, real-time rights, output, port and state directory. Each
-failure says how to mend it. Settings are those of tutti run.
+discovery, time, clocks, real-time rights, sound cards, output, port and state
+directory. Each failure says how to mend it. Settings are those of tutti run.
 
 A "?" is worth knowing and stops nothing. The exit code is 1 when something failed.`
 
@@ -94,7 +94,7 @@ func (p *patient) examine(ctx context.Context) (all []finding) {
 		at   func(context.Context) finding
 	}{
 		{"interface", p.network}, {"multicast", p.multicast}, {"wi-fi", p.powerSave}, {"discovery", p.discovery}, {"time source", p.timeSource},
-		{"clock", p.resolution}, {"real time", p.realTime}, {"output", p.output}, {"port", p.port}, {"state", p.state},
+		{"clock", p.resolution}, {"real time", p.realTime}, {"sound cards", p.cards}, {"output", p.output}, {"port", p.port}, {"state", p.state},
 	} {
 		if ctx.Err() != nil {
 			return all

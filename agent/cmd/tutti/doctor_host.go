@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"runtime"
@@ -13,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/tutti-audio/tutti/agent/output"
+	"github.com/tutti-audio/tutti/alsa"
 	"github.com/tutti-audio/tutti/internal/hostclock"
 )
 
@@ -69,14 +71,36 @@ func (p *patient) output(context.Context) finding {
 	}
 	d, err := output.Open(p.config.Output, p.clock)
 	if err != nil {
-		return failed("choose another with --output: pulse[:SINK], wav:FILE or null; connect and switch on what it should be", "%v", err)
+		return failed("choose another with --output: alsa[:DEVICE], pulse[:SINK], wav:FILE or null; connect and switch on what it should be", "%v", err)
 	}
 	f := d.Format()
 	_, err = d.Position()
 	if err = errors.Join(err, d.Close()); err != nil {
 		return failed("unplug and connect the device again, or restart the sound server", "%s: %v", f.Name, err)
 	}
-	return good("%s, %d Hz", f.Name, f.Rate)
+	if f.Problem != "" {
+		return warning("connect and switch on what it should be", "%s", f.Problem)
+	}
+	return good("%s, %d Hz, %d ms can be queued, %v at least", f.Name, f.Rate, 1000*f.Buffer/f.Rate, f.Lead.Round(100*time.Microsecond))
+}
+
+// cards lists the sound cards that the kernel knows.
+func (p *patient) cards(context.Context) finding {
+	all, err := alsa.Devices(alsa.Linux{}, false)
+	wanted := strings.HasPrefix(p.config.Output, "alsa")
+	switch {
+	case err != nil:
+		return failed("add this user to the group audio, or give the container /dev/snd", "ALSA: %v", err)
+	case len(all) == 0 && wanted:
+		return failed("connect it; for a DAC hat choose its overlay in config.txt and start again", "the kernel knows no sound card")
+	case len(all) == 0:
+		return good("none that the kernel knows, and output %s asks for none", p.config.Output)
+	}
+	said := make([]string, len(all))
+	for i, d := range all {
+		said[i] = fmt.Sprintf("%v %s (%v)", d.Address, d.CardID, d.Kind)
+	}
+	return good("%s", strings.Join(said, ", "))
 }
 
 // port looks whether the API can be served.

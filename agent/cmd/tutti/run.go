@@ -34,6 +34,7 @@ speaker on this host has that, on a free port.`
 
 const runExample = `  tutti run
   tutti run --name Kitchen --channel house
+  tutti run --output alsa:hw:0,0
   tutti run --output pulse:alsa_output.usb --volume 30
   tutti run --print-config > tutti.toml`
 

@@ -26,6 +26,8 @@ INPUT is one of
               (.m3u, .pls), played without gaps
   -           raw PCM on standard input; say what it is with --format s16le:48000:2
   PIPE        raw PCM from a FIFO; a writer that pauses or goes makes silence
+  alsa:hw:CARD,DEVICE, alsa:ID
+              what a sound card records, such as its line input
   pulse[:NAME], pulse:monitor
               what PulseAudio records, or what it plays
   tone[:HZ[:DBFS]], tune, silence
@@ -39,6 +41,7 @@ Packets get shorter than that where PCM would not fit an Ethernet frame, unless
 
 const sendExample = `  tutti send ~/Music/*.flac
   tutti send --channel party --loop --latency wifi --codec opus party.m3u
+  tutti send --latency low alsa:hw:1,0
   tutti send --latency low pulse:monitor
   mkfifo /tmp/audio; tutti send --format s16le:44100:2 /tmp/audio`
 
