@@ -11,7 +11,8 @@ SMALL    := crypto/... net/... encoding/... vendor/... regexp/... text/... go/..
 	github.com/VictoriaMetrics/... github.com/pion/sdp/... github.com/pion/rtcp/... github.com/dhowden/... github.com/jfreymuth/pulse/... \
 	math/big bufio html/... unicode/... internal/poll internal/fmtsort maps iter context golang.org/x/net/... github.com/google/... \
 	github.com/tutti-audio/tutti/agent github.com/tutti-audio/tutti/agent/cmd/... github.com/tutti-audio/tutti/agent/config \
-	github.com/tutti-audio/tutti/agent/control github.com/tutti-audio/tutti/agent/discovery
+	github.com/tutti-audio/tutti/agent/control github.com/tutti-audio/tutti/agent/discovery github.com/tutti-audio/tutti/hw/... \
+	periph.io/... github.com/tutti-audio/tutti/internal/journal github.com/tutti-audio/tutti/internal/notify
 GCFLAGS  := $(foreach p,$(SMALL),-gcflags=$(p)=-l)
 BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -tags nethttpomithttp2 $(GCFLAGS) -ldflags '$(LDFLAGS)'
 ARCHES  := arm-6 arm-7 arm64 amd64 riscv64

@@ -21,6 +21,8 @@ import (
 	"golang.org/x/sys/unix"
 	"periph.io/x/conn/v3/gpio"
 	"periph.io/x/conn/v3/physic"
+
+	"github.com/tutti-audio/tutti/hw/panel"
 )
 
 // Line is a line of a chip. Until In or Out it is left alone.
@@ -38,20 +40,10 @@ type Line struct {
 
 var _ gpio.PinIO = (*Line)(nil)
 
-// CheckName reports what is wrong with the name of a line, or nil.
-func CheckName(name string) error {
-	chip, offset, exact := strings.Cut(name, ":")
-	_, err := strconv.ParseUint(offset, 10, 16)
-	if name == "" || strings.ContainsAny(name, "/ \t\n") || exact && (chip == "" || err != nil) {
-		return fmt.Errorf("%q is no GPIO line: use a name such as GPIO17, or CHIP:NUMBER such as gpiochip0:17; `gpioinfo` lists them", name)
-	}
-	return nil
-}
-
 // Find returns the line of a name: the kernel's name for it, such as GPIO17 on
 // Raspberry Pis, or CHIP:NUMBER with the name or label of a chip.
 func Find(name string) (*Line, error) {
-	if err := CheckName(name); err != nil {
+	if err := panel.CheckPin(name); err != nil {
 		return nil, err
 	}
 	chips, err := filepath.Glob("/dev/gpiochip*")

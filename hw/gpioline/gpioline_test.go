@@ -7,19 +7,6 @@ import (
 	"periph.io/x/conn/v3/gpio"
 )
 
-func TestNames(t *testing.T) {
-	for _, name := range []string{"GPIO17", "gpiochip0:17", "pinctrl-bcm2711:4", "PA12"} {
-		if err := CheckName(name); err != nil {
-			t.Error(err)
-		}
-	}
-	for _, name := range []string{"", ":4", "gpiochip0:", "gpiochip0:x", "/dev/gpiochip0", "GPIO 4", "a:b:1"} {
-		if CheckName(name) == nil {
-			t.Errorf("%q is not refused", name)
-		}
-	}
-}
-
 func TestFlags(t *testing.T) {
 	if f := inputFlags(gpio.PullUp, gpio.BothEdges); f != 0x134 {
 		t.Errorf("%#x", f)

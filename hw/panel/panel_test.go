@@ -149,3 +149,16 @@ func TestEncoder(t *testing.T) {
 		}
 	}
 }
+
+func TestPinNames(t *testing.T) {
+	for _, name := range []string{"GPIO17", "gpiochip0:17", "pinctrl-bcm2711:4", "PA12"} {
+		if err := CheckPin(name); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, name := range []string{"", ":4", "gpiochip0:", "gpiochip0:x", "/dev/gpiochip0", "GPIO 4", "a:b:1"} {
+		if CheckPin(name) == nil {
+			t.Errorf("%q is not refused", name)
+		}
+	}
+}
