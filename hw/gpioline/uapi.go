@@ -20,11 +20,13 @@ type (
 		value uint64
 	}
 	lineInfoV2 struct {
-		name, consumer [32]byte
-		offset, attrs  uint32
-		flags          uint64
-		attr           [10]lineAttribute
-		_              [4]uint32
+		name   [32]byte
+		_      [32]byte // consumer
+		offset uint32
+		_      uint32
+		_      uint64 // flags
+		_      [10]lineAttribute
+		_      [4]uint32
 	}
 	configAttribute struct {
 		attr lineAttribute
@@ -41,8 +43,7 @@ type (
 		consumer [32]byte
 		config   lineConfig
 		lines    uint32
-		events   uint32
-		_        [5]uint32
+		_        [6]uint32
 		fd       int32
 	}
 	lineValues struct{ bits, mask uint64 }
