@@ -18,10 +18,10 @@ BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -tags nethttpomithttp2 $(GCFLAGS
 ARCHES  := arm-6 arm-7 arm64 amd64 riscv64
 AUDIO   ?=
 
-.PHONY: help build cross deb testdeb unit demo test bench lint fuzz clean
+.PHONY: help build cross deb test-deb unit demo test bench lint fuzz clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 build: ## build/tutti, static
 	$(BUILD) -o build/tutti ./agent/cmd/tutti
@@ -45,7 +45,7 @@ deb: cross build ## build/deb/*.deb for amd64, arm64, armhf, armel and riscv64
 	rm -rf build/deb
 	$(foreach a,$(DEBARCHES),systemd/deb/build.sh $(firstword $(subst =, ,$a)) build/tutti-linux-$(lastword $(subst =, ,$a)) $(DEBVERSION) build/deb build/debcommon &&) true
 
-testdeb: deb ## install, upgrade and purge the package in a chroot (needs root and mmdebstrap)
+test-deb: deb ## install, upgrade and purge the package in a chroot (needs root and mmdebstrap)
 	systemd/deb/test.sh build/deb build/chroot
 
 unit: ## verify the units, and hold their exposure to 1.5 of 10

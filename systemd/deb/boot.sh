@@ -28,6 +28,18 @@ check() {
 	test -s /var/lib/tutti/state.json || fail "it remembers nothing"
 	journalctl -q --no-pager -o export -u tutti | grep -E '^TUTTI_|^PRIORITY|^SYSLOG_ID' | sort -u | head -20
 
+	echo "a source"
+	printf 'TUTTI_SEND=--latency safe tune\n' >/etc/tutti/send/house.conf
+	systemctl start tutti-send@house || fail "the source does not start"
+	n=0
+	until is StatusText | grep -q '^playing house'; do
+		n=$((n + 1))
+		if [ $n -gt 300 ]; then fail "it does not play the source: $(is StatusText)"; systemctl --no-pager -l status tutti-send@house; break; fi
+		sleep 0.1
+	done
+	echo "source: $(systemctl show -P StatusText tutti-send@house); speaker: $(is StatusText)"
+	systemctl stop tutti-send@house || fail "the source does not stop"
+
 	echo "upgrade"
 	pid=$(is MainPID)
 	dpkg --force-confold -i "$2" || fail upgrade

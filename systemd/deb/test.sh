@@ -11,7 +11,7 @@ arch=$(dpkg --print-architecture)
 first=$(ls "$debs"/tutti_*_"$arch".deb)
 mkdir -p "$work"
 work=$(realpath "$work")
-say() { echo "testdeb: $*"; }
+say() { echo "test-deb: $*"; }
 die() { say "FAILED: $*"; exit 1; }
 
 base=$work/base.tar
