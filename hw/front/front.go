@@ -84,6 +84,7 @@ type Front struct {
 	lit     bool
 	litFrom time.Duration
 	failed  time.Duration // when the amplifier did not answer; 0: it does
+	told    bool          // that was logged
 	buttons []*button
 	clicks  atomic.Int64 // of the encoder, not yet acted upon
 

@@ -1,6 +1,7 @@
 package front
 
 import (
+	"errors"
 	"time"
 
 	"periph.io/x/conn/v3/gpio"
@@ -70,20 +71,26 @@ func (f *Front) stepAmplifier(now time.Duration, sound, closing bool) time.Durat
 	return again
 }
 
-// drive switches the stage: the line before the chip's words, and after them.
+// drive switches the stage: the line before the chip's words, and after them. A
+// failure is logged once, not at each retry.
 func (f *Front) drive(on bool) bool {
 	c := f.config
-	ok := true
+	var errs []error
 	if c.Stage != nil && !on {
-		ok = f.check("amplifier", c.Stage.Stop())
+		errs = append(errs, c.Stage.Stop())
 	}
 	if c.Amplifier != nil {
-		ok = f.check("amplifier", c.Amplifier.Out(gpio.Level(on == bool(c.AmplifierOn)))) && ok
+		errs = append(errs, c.Amplifier.Out(gpio.Level(on == bool(c.AmplifierOn))))
 	}
 	if c.Stage != nil && on {
-		ok = f.check("amplifier", c.Stage.Start()) && ok
+		errs = append(errs, c.Stage.Start())
 	}
-	return ok
+	err := errors.Join(errs...)
+	if err != nil && !f.told {
+		c.Log.Warn("the amplifier does not do what it is told; it is tried again", "error", err)
+	}
+	f.told = err != nil
+	return err == nil
 }
 
 // stepHand acts on buttons and encoder.
