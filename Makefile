@@ -11,13 +11,14 @@ SMALL    := crypto/... net/... encoding/... vendor/... regexp/... text/... go/..
 	github.com/VictoriaMetrics/... github.com/pion/sdp/... github.com/pion/rtcp/... github.com/dhowden/... github.com/jfreymuth/pulse/... \
 	math/big bufio html/... unicode/... internal/poll internal/fmtsort maps iter context golang.org/x/net/... github.com/google/... \
 	github.com/tutti-audio/tutti/agent github.com/tutti-audio/tutti/agent/cmd/... github.com/tutti-audio/tutti/agent/config \
-	github.com/tutti-audio/tutti/agent/control github.com/tutti-audio/tutti/agent/discovery
+	github.com/tutti-audio/tutti/agent/control github.com/tutti-audio/tutti/agent/discovery github.com/tutti-audio/tutti/hw/... \
+	periph.io/... github.com/tutti-audio/tutti/internal/journal github.com/tutti-audio/tutti/internal/notify
 GCFLAGS  := $(foreach p,$(SMALL),-gcflags=$(p)=-l)
 BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -tags nethttpomithttp2 $(GCFLAGS) -ldflags '$(LDFLAGS)'
 ARCHES  := arm-6 arm-7 arm64 amd64 riscv64
 AUDIO   ?=
 
-.PHONY: help build cross demo test test-alsa-vm bench lint fuzz clean
+.PHONY: help build cross deb test-deb unit demo test test-alsa-vm bench lint fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -33,6 +34,22 @@ build/tutti-linux-arm-%: FORCE
 build/tutti-linux-%: FORCE
 	GOOS=linux GOARCH=$* $(BUILD) -o $@ ./agent/cmd/tutti
 FORCE:
+
+# Debian's name of each architecture, and ours. Packages carry the time of the commit.
+DEBARCHES  := amd64=amd64 arm64=arm64 armhf=arm-7 armel=arm-6 riscv64=riscv64
+DEBVERSION := $(shell systemd/deb/version.sh)
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct)
+
+deb: cross build ## build/deb/*.deb for amd64, arm64, armhf, armel and riscv64
+	systemd/deb/common.sh build/tutti $(DEBVERSION) build/debcommon
+	rm -rf build/deb
+	$(foreach a,$(DEBARCHES),systemd/deb/build.sh $(firstword $(subst =, ,$a)) build/tutti-linux-$(lastword $(subst =, ,$a)) $(DEBVERSION) build/deb build/debcommon &&) true
+
+test-deb: deb ## install, upgrade and purge the package in a chroot (needs root and mmdebstrap)
+	systemd/deb/test.sh build/deb build/chroot
+
+unit: ## verify the units, and hold their exposure to 1.5 of 10
+	systemd/verify.sh
 
 demo: build ## three speakers play in time for 20 s; AUDIO=FILE plays yours
 	$(GO) build -o build/lab ./internal/lab

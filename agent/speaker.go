@@ -37,6 +37,7 @@ type Speaker struct {
 	ssrc    uint32
 
 	player  *player.Player
+	board   *board
 	node    *discovery.Node // nil when discovery cannot run
 	service *discovery.Announcement
 	port    uint16
@@ -52,6 +53,7 @@ type Speaker struct {
 	session  *lan.Receiver
 	address  string // of the session's source
 	phase    phase
+	hush     bool      // the amplifier is not ready: nothing may sound
 	saveFail string    // why the state could not be saved
 	aligned  time.Time // since when playout has run without a discontinuity
 	jumps    uint64    // of playout, until then
@@ -82,15 +84,18 @@ func New(c config.Config, version string, port uint16, log *slog.Logger) (*Speak
 	if err := s.remember(); err != nil {
 		return nil, err
 	}
+	s.board = newBoard(c.Hardware, thisHost(), log)
+	s.hush = s.board.front.HasAmplifier()
 	s.player = player.New(player.Config{
 		Open: func() (player.Output, error) { return output.Open(c.Output, s.clock) }, Clock: s.clock, Log: log,
-		Volume: s.wants.volume, Muted: s.wants.muted, Mapping: s.wants.mapping, Trim: s.wants.trim,
+		Volume: s.wants.volume, Muted: s.wants.muted || s.hush, Mapping: s.wants.mapping, Trim: s.wants.trim,
 		CardPPM: s.state.CardPPM, CardSigma: rememberedSigma(s.state.CardPPM),
 	})
 	s.nearby = newNearby(s.poke)
 	if err := s.announce(port); err != nil {
 		log.Warn("nobody can be found on this network", "error", err, "instead", "name the sender: tutti run --source HOST:PORT")
 	}
+	s.board.start(&hand{s})
 	s.wait.Go(s.supervise)
 	return s, nil
 }
@@ -183,7 +188,7 @@ func (s *Speaker) Close() error {
 		s.save()
 		s.mu.Unlock()
 	}
-	err := s.player.Close()
+	err := errors.Join(s.board.Close(), s.player.Close()) // the amplifier needs silence from the player
 	if s.node != nil {
 		err = errors.Join(err, s.node.Close())
 	}
@@ -199,7 +204,7 @@ func (s *Speaker) SetVolume(percent int) error {
 	defer s.mu.Unlock()
 	s.wants.volume, s.state.Volume = percent, &percent
 	s.save()
-	s.player.SetVolume(percent, s.wants.muted)
+	s.setGain()
 	return nil
 }
 
@@ -209,9 +214,15 @@ func (s *Speaker) SetMuted(muted bool) error {
 	defer s.mu.Unlock()
 	s.wants.muted, s.state.Muted = muted, muted
 	s.save()
-	s.player.SetVolume(s.wants.volume, muted)
+	s.setGain()
 	return nil
 }
+
+// setGain tells the player how loud it may be. Callers hold mu.
+func (s *Speaker) setGain() { s.player.SetVolume(s.wants.volume, s.wants.muted || s.hush) }
+
+// Turns counts the audio thread's turns; see player.Player.Turns.
+func (s *Speaker) Turns() uint64 { return s.player.Turns() }
 
 // MaxTrim is the greatest trim either way.
 const MaxTrim = 2 * time.Second

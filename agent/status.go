@@ -58,8 +58,8 @@ func (s *Speaker) Status() control.Status {
 		ID: s.state.ID, Name: s.shown, Room: s.wants.room, Version: s.version, Since: s.since.UTC(),
 		State: s.phase.state, Reason: s.phase.reason, Problem: s.phase.problem, Channel: s.wants.channel,
 		Volume: s.wants.volume, Muted: s.wants.muted, TrimMS: float64(s.wants.trim.Microseconds()) / 1000, Map: s.wants.mapping.String(),
-		Realtime: p.RealTime,
-		Output:   control.Output{Name: p.Output.Name, Open: p.Open, Rate: p.Output.Rate, Xruns: p.Xruns, Opened: p.Opened},
+		Realtime: p.RealTime, Hardware: s.board.status(),
+		Output: control.Output{Name: p.Output.Name, Open: p.Open, Rate: p.Output.Rate, Xruns: p.Xruns, Opened: p.Opened},
 	}
 	if !p.Open {
 		st.State, st.Reason, st.Problem = "no-output", "the output is not there", p.Problem
@@ -67,7 +67,7 @@ func (s *Speaker) Status() control.Status {
 		st.State, st.Reason = "joining", "waiting for the first packets"
 	}
 	if st.Problem == "" {
-		st.Problem = cmp.Or(p.Output.Problem, s.saveFail)
+		st.Problem = cmp.Or(p.Output.Problem, s.saveFail, s.board.problem)
 	}
 	s.fillPackets(&st, p)
 	s.fillTiming(&st, p)

@@ -75,6 +75,7 @@ func (s *Speaker) setSession(r *lan.Receiver, address string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.session, s.address = r, address
+	s.board.poke()
 }
 
 func (s *Speaker) say(state, reason, problem string) {

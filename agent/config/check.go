@@ -10,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/tutti-audio/tutti/hw/panel"
 	"github.com/tutti-audio/tutti/ostp"
 	"github.com/tutti-audio/tutti/sync/playout"
 )
@@ -42,6 +43,22 @@ func oneOf(choices ...string) func(any) error {
 		}
 		return fmt.Errorf("%q is not known%s: use %s", text, didYouMean(text, choices), strings.Join(choices, ", "))
 	}
+}
+
+func orEmpty(check func(any) error) func(any) error {
+	return func(p any) error {
+		if *p.(*string) == "" {
+			return nil
+		}
+		return check(p)
+	}
+}
+
+func pin(p any) error {
+	if text := *p.(*string); text != "" {
+		return panel.CheckPin(text)
+	}
+	return nil
 }
 
 // CheckName reports what is wrong with a speaker's name, or nil.

@@ -33,6 +33,7 @@ type Config struct {
 	Legacy     bool
 	LogLevel   string
 	HTTP       HTTP
+	Hardware   Hardware
 
 	HostSkewPPM float64
 }
@@ -43,13 +44,29 @@ type HTTP struct {
 	Key    string
 }
 
+// Hardware is what is wired to the board. An empty pin is not there.
+type Hardware struct {
+	DAC string
+
+	AmplifierPin, AmplifierOn         string // On: the level at which it sounds
+	AmplifierIdleS, AmplifierSettleMS float64
+	AmplifierChip                     string
+	AmplifierBus, AmplifierAddress    int
+	AmplifierGainDB                   float64
+	LightPin, LightOn                 string
+	PlayPin, UpPin, DownPin, NextPin  string // buttons to ground
+	EncoderAPin, EncoderBPin          string
+	VolumeStep                        int
+}
+
 // DefaultListen is where a speaker's API is served unless configured otherwise.
 const DefaultListen = ":8400"
 
 // Default returns the configuration of a speaker without a file. StateDir is
 // empty: DefaultStateDir knows it.
 func Default() Config {
-	return Config{Output: "auto", ChannelMap: "stereo", Volume: 50, Legacy: true, LogLevel: "info", HTTP: HTTP{Listen: DefaultListen}}
+	return Config{Output: "auto", ChannelMap: "stereo", Volume: 50, Legacy: true, LogLevel: "info", HTTP: HTTP{Listen: DefaultListen},
+		Hardware: Hardware{AmplifierOn: "high", AmplifierIdleS: 60, AmplifierSettleMS: 50, AmplifierBus: 1, LightOn: "high", VolumeStep: 3}}
 }
 
 // DefaultStateDir returns where State is kept when nothing is configured: where

@@ -2,14 +2,18 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/tutti-audio/tutti/hw/dac"
+	"github.com/tutti-audio/tutti/hw/tas58xx"
 )
 
 // Key is one setting.
 type Key struct {
 	Name    string // in the file; a table's name stands before a dot
-	Flag    string // of tutti run
+	Flag    string // of tutti run; empty: it is set in the file alone
 	Doc     string // what it is for, without a full stop
 	Range   string // what is allowed, for people; empty where Doc says it
 	Example string // a value worth showing when the default is empty
@@ -21,7 +25,7 @@ type Key struct {
 
 // Keys returns every setting, in the order of the printed file.
 func Keys() []Key {
-	return append(append(speakerKeys(), systemKeys()...), tableKeys()...)
+	return slices.Concat(speakerKeys(), systemKeys(), tableKeys(), amplifierKeys(), handKeys())
 }
 
 func speakerKeys() []Key {
@@ -68,6 +72,55 @@ func tableKeys() []Key {
 			field: func(c *Config) any { return &c.HTTP.Key }, check: secret},
 		{Name: "experimental.host_skew_ppm", Flag: "host-skew-ppm", Doc: "run this host's clock fast by so many parts per million, to try out differing hosts on one machine", Range: "-500 to 500",
 			field: func(c *Config) any { return &c.HostSkewPPM }, check: between(-500, 500)},
+	}
+}
+
+// aPin is where pins come from, for people.
+const aPin = "a GPIO line, by its name as in GPIO17 or as CHIP:NUMBER; empty: none"
+
+func amplifierKeys() []Key {
+	return []Key{
+		{Name: "hardware.dac", Doc: "sound add-on of this board, where it does not tell by itself; tutti doctor shows what was found", Example: "hifiberry-amp2",
+			field: func(c *Config) any { return &c.Hardware.DAC }, check: orEmpty(oneOf(dac.Names()...))},
+		{Name: "hardware.amplifier_pin", Doc: "mute or shutdown of the amplifier, switched without a pop: " + aPin, Example: "GPIO22",
+			field: func(c *Config) any { return &c.Hardware.AmplifierPin }, check: pin},
+		{Name: "hardware.amplifier_on", Doc: "level of that line at which the amplifier sounds: high or low",
+			field: func(c *Config) any { return &c.Hardware.AmplifierOn }, check: oneOf("high", "low")},
+		{Name: "hardware.amplifier_idle_s", Doc: "seconds without sound after which the amplifier is switched off", Range: "0 to 86400",
+			field: func(c *Config) any { return &c.Hardware.AmplifierIdleS }, check: between(0, 86400)},
+		{Name: "hardware.amplifier_settle_ms", Doc: "milliseconds of silence that the amplifier needs after it was switched on", Range: "0 to 5000",
+			field: func(c *Config) any { return &c.Hardware.AmplifierSettleMS }, check: between(0, 5000)},
+		{Name: "hardware.amplifier_chip", Doc: "amplifier to set up over I2C, where the kernel has no driver for it: tas5805m or tas5825m; empty: none", Example: "tas5805m",
+			field: func(c *Config) any { return &c.Hardware.AmplifierChip }, check: orEmpty(oneOf("tas5805m", "tas5825m"))},
+		{Name: "hardware.amplifier_bus", Doc: "number of its I2C bus", Range: "0 to 255",
+			field: func(c *Config) any { return &c.Hardware.AmplifierBus }, check: between(0, 255)},
+		{Name: "hardware.amplifier_address", Doc: "its I2C address, such as 0x2D; 0: the usual one of the chip", Range: "0 to 0x77",
+			field: func(c *Config) any { return &c.Hardware.AmplifierAddress }, check: between(0, 0x77)},
+		{Name: "hardware.amplifier_gain_db", Doc: "its fixed gain in decibels; the volume is set before it", Range: "-103 to 24",
+			field: func(c *Config) any { return &c.Hardware.AmplifierGainDB }, check: between(tas58xx.LeastGain, tas58xx.MostGain)},
+	}
+}
+
+func handKeys() []Key {
+	return []Key{
+		{Name: "hardware.light_pin", Doc: "status light: " + aPin, Example: "GPIO27",
+			field: func(c *Config) any { return &c.Hardware.LightPin }, check: pin},
+		{Name: "hardware.light_on", Doc: "level at which it is lit: high or low",
+			field: func(c *Config) any { return &c.Hardware.LightOn }, check: oneOf("high", "low")},
+		{Name: "hardware.button_play_pin", Doc: "button to ground that mutes this speaker and lets it sound again; kept down, it goes to the next channel: " + aPin, Example: "GPIO5",
+			field: func(c *Config) any { return &c.Hardware.PlayPin }, check: pin},
+		{Name: "hardware.button_up_pin", Doc: "button to ground, louder: " + aPin, Example: "GPIO16",
+			field: func(c *Config) any { return &c.Hardware.UpPin }, check: pin},
+		{Name: "hardware.button_down_pin", Doc: "button to ground, softer: " + aPin, Example: "GPIO6",
+			field: func(c *Config) any { return &c.Hardware.DownPin }, check: pin},
+		{Name: "hardware.button_next_pin", Doc: "button to ground, next channel: " + aPin, Example: "GPIO24",
+			field: func(c *Config) any { return &c.Hardware.NextPin }, check: pin},
+		{Name: "hardware.encoder_a_pin", Doc: "first contact of a rotary encoder for the volume, to ground: " + aPin, Example: "GPIO23",
+			field: func(c *Config) any { return &c.Hardware.EncoderAPin }, check: pin},
+		{Name: "hardware.encoder_b_pin", Doc: "its second contact; when it turns the wrong way, exchange the two", Example: "GPIO25",
+			field: func(c *Config) any { return &c.Hardware.EncoderBPin }, check: pin},
+		{Name: "hardware.volume_step", Doc: "percent of a push or a click", Range: "1 to 50",
+			field: func(c *Config) any { return &c.Hardware.VolumeStep }, check: between(1, 50)},
 	}
 }
 

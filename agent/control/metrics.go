@@ -98,6 +98,14 @@ func speakerMeasures() []measure {
 		{"tutti_volume_percent", "gauge", "volume, 0 to 100", func(s *Status) float64 { return float64(s.Volume) }},
 		{"tutti_muted", "gauge", "1 while the speaker is muted", func(s *Status) float64 { return truth(s.Muted) }},
 		{"tutti_trim_seconds", "gauge", "by which the speaker plays later on purpose", func(s *Status) float64 { return s.TrimMS / ms }},
+		{"tutti_temperature_celsius", "gauge", "of the processor; NaN when the board does not tell", func(s *Status) float64 {
+			if s.Hardware.TemperatureC == 0 {
+				return math.NaN()
+			}
+			return s.Hardware.TemperatureC
+		}},
+		{"tutti_throttled", "gauge", "1 when the processor is slowed down because of heat or power", func(s *Status) float64 { return truth(s.Hardware.Throttled) }},
+		{"tutti_under_voltage", "gauge", "1 when the power supply is too weak", func(s *Status) float64 { return truth(s.Hardware.UnderVoltage) }},
 		{"tutti_realtime", "gauge", "1 when the audio thread has real-time scheduling", func(s *Status) float64 { return truth(s.Realtime) }},
 		{"tutti_unicast", "gauge", "1 while the stream comes as a copy of our own, not by multicast", func(s *Status) float64 { return truth(s.Stream != nil && s.Stream.Unicast) }},
 		{"tutti_output_open", "gauge", "1 while the output is there", func(s *Status) float64 { return truth(s.Output.Open) }},

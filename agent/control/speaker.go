@@ -52,6 +52,20 @@ type Status struct {
 	Packets  Packets   `json:"packets"`
 	Output   Output    `json:"output"`
 	Realtime bool      `json:"realtime"` // the audio thread has real-time scheduling
+	Hardware Hardware  `json:"hardware"`
+}
+
+// Hardware is the board and what is wired to it. What a board does not tell is
+// empty, 0 or false.
+type Hardware struct {
+	Board           string  `json:"board"`
+	DAC             string  `json:"dac"`               // sound add-on, where one is known
+	Amplifier       string  `json:"amplifier"`         // on or off; empty: none is switched
+	TemperatureC    float64 `json:"temperature_c"`     // of the processor
+	Throttled       bool    `json:"throttled"`         // the processor is slowed down now
+	UnderVoltage    bool    `json:"under_voltage"`     // the supply is too weak now
+	HasThrottled    bool    `json:"has_throttled"`     // since the board was switched on
+	HasUnderVoltage bool    `json:"has_under_voltage"` //
 }
 
 // Stream is what is being played.

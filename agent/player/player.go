@@ -60,6 +60,7 @@ type Player struct {
 	estimate *newest[offset.Estimate]
 	commands chan func(*thread)
 	closing  atomic.Bool
+	turns    atomic.Uint64 // of the audio thread
 	done     chan struct{}
 
 	mu       sync.Mutex
@@ -159,6 +160,11 @@ func (p *Player) Status() Status {
 	return s
 }
 
+// Turns returns how often the audio thread has come round. It moves as long as the
+// thread is well, also while there is no device or nothing to play; when it stands
+// still, the thread is stuck.
+func (p *Player) Turns() uint64 { return p.turns.Load() }
+
 // Close stops the thread, closes the device and waits for both.
 func (p *Player) Close() error {
 	p.closing.Store(true)
@@ -177,6 +183,7 @@ func (p *Player) run() {
 			continue
 		}
 		t.turn()
+		p.turns.Add(1)
 	}
 	t.closeDevice()
 }

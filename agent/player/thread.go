@@ -125,6 +125,7 @@ func (t *thread) waitWithout(d time.Duration) {
 			command(t)
 		case <-tick.C:
 			t.takePackets()
+			t.player.turns.Add(1)
 		case <-timer.C:
 			return
 		}

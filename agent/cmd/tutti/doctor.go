@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/netip"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -13,9 +15,10 @@ import (
 	"github.com/tutti-audio/tutti/internal/hostclock"
 )
 
-const doctorLong = `Look whether this host can be a speaker: interface, multicast, Wi-Fi power save,
-discovery, time, clocks, real-time rights, sound cards, output, port and state
-directory. Each failure says how to mend it. Settings are those of tutti run.
+const doctorLong = `Look whether this host can be a speaker: board, sound add-on, power, wires, interface,
+multicast, Wi-Fi power save, discovery, time, clocks, real-time rights, sound cards,
+output, port and state directory. Each failure says how to mend it. Settings are those
+of tutti run.
 
 A "?" is worth knowing and stops nothing. The exit code is 1 when something failed.`
 
@@ -31,7 +34,7 @@ func doctorCommand(around surroundings) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			all := (&patient{config: c, clock: hostclock.New(0)}).examine(cmd.Context())
+			all := (&patient{config: c, clock: hostclock.New(0), root: os.DirFS("/")}).examine(cmd.Context())
 			if plain {
 				err = asJSON(around.out, all)
 			} else {
@@ -85,6 +88,7 @@ type patient struct {
 	clock  *hostclock.Clock
 	ifi    *net.Interface
 	addr   netip.Addr
+	root   fs.FS
 }
 
 // examine looks at everything, one after the other.
@@ -93,8 +97,9 @@ func (p *patient) examine(ctx context.Context) (all []finding) {
 		name string
 		at   func(context.Context) finding
 	}{
-		{"interface", p.network}, {"multicast", p.multicast}, {"wi-fi", p.powerSave}, {"discovery", p.discovery}, {"time source", p.timeSource},
-		{"clock", p.resolution}, {"real time", p.realTime}, {"sound cards", p.cards}, {"output", p.output}, {"port", p.port}, {"state", p.state},
+		{"board", p.board}, {"power", p.power}, {"wires", p.wires}, {"interface", p.network}, {"multicast", p.multicast},
+		{"wi-fi", p.powerSave}, {"discovery", p.discovery}, {"time source", p.timeSource}, {"clock", p.resolution}, {"real time", p.realTime},
+		{"sound cards", p.cards}, {"output", p.output}, {"port", p.port}, {"state", p.state},
 	} {
 		if ctx.Err() != nil {
 			return all

@@ -3,7 +3,9 @@ package main
 import (
 	"net"
 	"net/http"
+	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -15,7 +17,7 @@ import (
 func examined(t *testing.T, c config.Config) map[string]finding {
 	t.Helper()
 	all := map[string]finding{}
-	for _, f := range (&patient{config: c, clock: hostclock.New(0)}).examine(t.Context()) {
+	for _, f := range (&patient{config: c, clock: hostclock.New(0), root: fstest.MapFS{}}).examine(t.Context()) {
 		all[f.Name] = f
 		if f.Detail == "" || f.Level != levelGood && f.Mend == "" {
 			t.Errorf("%+v: it needs a detail, and says how to mend it", f)
@@ -54,6 +56,35 @@ func TestDoctorPraises(t *testing.T) {
 		if all[name].Level != levelGood {
 			t.Errorf("%s: %+v, want it to be good", name, all[name])
 		}
+	}
+}
+
+// TestDoctorOfBoards: what a board shows is told, with what to do.
+func TestDoctorOfBoards(t *testing.T) {
+	root := fstest.MapFS{
+		"sys/firmware/devicetree/base/model":                  {Data: []byte("Raspberry Pi 3 Model B Plus Rev 1.3\x00")},
+		"sys/firmware/devicetree/base/compatible":             {Data: []byte("raspberrypi,3-model-b-plus\x00brcm,bcm2837\x00")},
+		"sys/firmware/devicetree/base/hat/product":            {Data: []byte("Pi-DigiAMP+\x00")},
+		"sys/devices/platform/soc/soc:firmware/get_throttled": {Data: []byte("50005\n")},
+		"sys/class/thermal/thermal_zone0/temp":                {Data: []byte("61000\n")},
+	}
+	p := &patient{config: config.Default(), root: root}
+	if f := p.board(t.Context()); f.Level != levelWarn || !strings.Contains(f.Detail, "DigiAMP+") || !strings.Contains(f.Mend, "dtoverlay=iqaudio-digiampplus") {
+		t.Errorf("%+v", f)
+	}
+	if f := p.power(t.Context()); f.Level != levelFailed || !strings.Contains(f.Mend, "supply") {
+		t.Errorf("%+v", f)
+	}
+	root["sys/class/sound/card0/id"] = &fstest.MapFile{Data: []byte("IQaudIODAC\n")}
+	if f := p.board(t.Context()); f.Level != levelWarn || !strings.Contains(f.Mend, `amplifier_pin = "GPIO22"`) {
+		t.Errorf("%+v", f)
+	}
+	p.config.Hardware.AmplifierPin = "TUTTI-NO-SUCH-LINE"
+	if f := p.board(t.Context()); f.Level != levelGood {
+		t.Errorf("%+v", f)
+	}
+	if f := p.wires(t.Context()); f.Level != levelFailed || f.Mend == "" {
+		t.Errorf("%+v", f)
 	}
 }
 

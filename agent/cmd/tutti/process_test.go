@@ -290,7 +290,7 @@ func TestHouseholdKey(t *testing.T) {
 // but a stranger on the port is an error.
 func TestUsualPortTaken(t *testing.T) {
 	var errs bytes.Buffer
-	log, err := logger(&errs, "info")
+	log, err := (surroundings{getenv: os.Getenv}).logger(&errs, "info")
 	if err != nil {
 		t.Fatal(err)
 	}

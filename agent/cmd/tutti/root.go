@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strconv"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/tutti-audio/tutti/agent/config"
+	"github.com/tutti-audio/tutti/internal/journal"
 )
 
 // version is set by the linker.
@@ -171,10 +173,17 @@ func versionCommand() *cobra.Command {
 	}
 }
 
-func logger(w io.Writer, level string) (*slog.Logger, error) {
+// logger writes text to w, or with fields to the journal when that is where
+// standard error goes.
+func (around surroundings) logger(w io.Writer, level string) (*slog.Logger, error) {
 	var l slog.Level
 	if err := l.UnmarshalText([]byte(level)); err != nil {
 		return nil, misused("log level %q: use debug, info, warn or error", level)
+	}
+	if file, ok := around.err.(*os.File); ok && journal.Connected(file, around.getenv) {
+		if h, err := journal.Open(l); err == nil {
+			return slog.New(h), nil
+		}
 	}
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: l})), nil
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/tutti-audio/tutti/agent"
 	"github.com/tutti-audio/tutti/agent/config"
 	"github.com/tutti-audio/tutti/agent/control"
+	"github.com/tutti-audio/tutti/internal/notify"
 	"github.com/tutti-audio/tutti/internal/udp"
 )
 
@@ -52,11 +53,11 @@ func runCommand(around surroundings) *cobra.Command {
 			if show {
 				return config.Print(around.out, c)
 			}
-			log, err := logger(around.err, c.LogLevel)
+			log, err := around.logger(around.err, c.LogLevel)
 			if err != nil {
 				return err
 			}
-			return beSpeaker(cmd.Context(), c, log)
+			return beSpeaker(cmd.Context(), c, around, log)
 		},
 	}
 	f := cmd.Flags()
@@ -81,7 +82,7 @@ type override struct {
 // register makes flags of the named settings, or of all.
 func (o *overrides) register(f *pflag.FlagSet, names ...string) {
 	for _, k := range config.Keys() {
-		if len(names) > 0 && !slices.Contains(names, k.Name) {
+		if k.Flag == "" || len(names) > 0 && !slices.Contains(names, k.Name) {
 			continue
 		}
 		flag := f.VarPF(&settingFlag{key: k, into: o, text: k.Text(config.Default())}, k.Flag, "", k.Help())
@@ -138,7 +139,15 @@ func configure(path string, flags *overrides, around surroundings) (config.Confi
 }
 
 // beSpeaker runs a speaker and its API until the context ends.
-func beSpeaker(ctx context.Context, c config.Config, log *slog.Logger) error {
+//
+// It waits for nothing else: network, source and sound device may come and go in
+// any order. systemd hears that it is ready once the audio thread turns.
+func beSpeaker(ctx context.Context, c config.Config, around surroundings, log *slog.Logger) error {
+	systemd, err := notify.New(around.getenv)
+	if err != nil {
+		log.Warn("systemd will think that this does not start", "error", err)
+	}
+	defer systemd.Close()
 	listener, err := listen(ctx, c.HTTP.Listen, log)
 	if err != nil {
 		return err
@@ -166,13 +175,29 @@ func beSpeaker(ctx context.Context, c config.Config, log *slog.Logger) error {
 	if c.HTTP.Key == "" {
 		log.Debug("anybody on this network can change this speaker", "instead", "set [http] key in tutti.toml")
 	}
+	systemd.Follow(s.Turns, func() string { return inShort(s.Status()) })
 	select {
 	case <-ctx.Done():
 		err = server.Close()
 		<-served //nolint:errcheck // it ended because of Close
 	case err = <-served:
 	}
+	systemd.Stopping()
 	return errors.Join(err, s.Close())
+}
+
+// inShort is a speaker's state in a line, for systemctl status.
+func inShort(s control.Status) string {
+	text := s.State
+	if s.Stream != nil {
+		text += " " + s.Stream.Channel + " from " + s.Stream.Source
+	}
+	for _, why := range []string{s.Reason, s.Problem} {
+		if why != "" {
+			text += ": " + why
+		}
+	}
+	return clean(text)
 }
 
 // pageHost is the address that the page is reached at from the network.

@@ -16,6 +16,7 @@ import (
 	"github.com/tutti-audio/tutti/agent/config"
 	"github.com/tutti-audio/tutti/agent/source"
 	"github.com/tutti-audio/tutti/internal/hostclock"
+	"github.com/tutti-audio/tutti/internal/notify"
 	"github.com/tutti-audio/tutti/ostp"
 )
 
@@ -102,7 +103,7 @@ func send(ctx context.Context, o sendFlags, around surroundings, listenGiven boo
 		return err
 	}
 	out := newProgress(around.err)
-	log, err := logger(out, o.level)
+	log, err := around.logger(out, o.level)
 	if err != nil {
 		return err
 	}
@@ -125,7 +126,14 @@ func send(ctx context.Context, o sendFlags, around surroundings, listenGiven boo
 	if err != nil {
 		return err
 	}
+	systemd, err := notify.New(around.getenv)
+	if err != nil {
+		log.Warn("systemd will think that this does not start", "error", err)
+	}
+	defer systemd.Close()
+	systemd.Ready("sends " + c.Channel + " at " + s.Address())
 	out.follow(ctx, s, c)
+	systemd.Stopping()
 	err = errors.Join(s.Close(), in.Close())
 	if ended := ctx.Err() == nil; ended {
 		err = errors.Join(s.Err(), err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -86,13 +87,36 @@ func printStatus(w io.Writer, s control.Status) error {
 	rows = append(rows,
 		[]string{"packets", fmt.Sprintf("%d received, %d lost, %d late, %d damaged; %d frames concealed", p.Received, p.Lost, p.Late, p.Damaged, p.Concealed)},
 		[]string{"output", fmt.Sprintf("%s, %d Hz, ran dry %d times", s.Output.Name, s.Output.Rate, s.Output.Xruns)},
-		[]string{"volume", loudness(s)}, []string{"trim", fmt.Sprintf("%+g ms", s.TrimMS)}, []string{"channel map", s.Map},
+		[]string{"board", board(s.Hardware)}, []string{"volume", loudness(s)}, []string{"trim", fmt.Sprintf("%+g ms", s.TrimMS)}, []string{"channel map", s.Map},
 		[]string{"version", fmt.Sprintf("%s, on since %s", s.Version, s.Since.Local().Format(time.DateTime))})
 	if err := table(w, rows...); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintln(w)
 	return err
+}
+
+// board is the hardware in a line.
+func board(h control.Hardware) string {
+	parts := []string{cmp.Or(h.Board, "does not say what it is")}
+	if h.DAC != "" {
+		parts = append(parts, h.DAC)
+	}
+	if h.Amplifier != "" {
+		parts = append(parts, "amplifier "+h.Amplifier)
+	}
+	if h.TemperatureC != 0 {
+		parts = append(parts, fmt.Sprintf("%.0f °C", h.TemperatureC))
+	}
+	for _, bad := range []struct {
+		is   bool
+		text string
+	}{{h.Throttled, "slowed down"}, {h.UnderVoltage, "supply too weak"}} {
+		if bad.is {
+			parts = append(parts, bad.text)
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 func inRoom(s control.Status) string {

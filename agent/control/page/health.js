@@ -27,8 +27,20 @@ export function judge(s, now) {
   else if (grew("xruns", s.output.xruns, now)) all.push(fair(of.output, text.outputRan(s.output)));
   else if (s.output.xruns > 0) all.push(good(of.output, text.outputDry(s.output)));
   else all.push(good(of.output, text.outputGood(s.output)));
+  const board = power(s.hardware, of);
+  if (board) all.push(board);
   all.push(s.realtime ? good(of.thread, text.threadGood) : fair(of.thread, text.threadBad));
   return all;
+}
+
+// power judges the board's supply and heat; nothing, when it tells nothing.
+function power(h, of) {
+  if (!h) return undefined;
+  if (h.under_voltage) return bad(of.power, text.powerWeak);
+  if (h.throttled) return fair(of.power, text.powerHot(h.temperature_c));
+  if (h.has_under_voltage) return fair(of.power, text.powerWasWeak);
+  if (h.has_throttled) return fair(of.power, text.powerWasHot(h.temperature_c));
+  return h.temperature_c ? good(of.power, text.powerGood(h.board, h.temperature_c)) : undefined;
 }
 
 function stream(s, now, of) {
