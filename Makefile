@@ -18,7 +18,7 @@ BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -tags nethttpomithttp2 $(GCFLAGS
 ARCHES  := arm-6 arm-7 arm64 amd64 riscv64
 AUDIO   ?=
 
-.PHONY: help build cross deb test-deb unit demo test test-alsa-vm bench lint fuzz clean
+.PHONY: help build cross deb test-deb image unit demo test test-alsa-vm bench lint fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -47,6 +47,21 @@ deb: cross build ## build/deb/*.deb for amd64, arm64, armhf, armel and riscv64
 
 test-deb: deb ## install, upgrade and purge the package in a chroot (needs root and mmdebstrap)
 	systemd/deb/test.sh build/deb build/chroot
+
+# A board's architecture, as Debian names it and as we do.
+BOARD      ?= pi64
+IMAGEDEB   := $(if $(filter pi-armv6,$(BOARD)),armel,arm64)
+IMAGEARCH  := $(patsubst %=,%,$(subst $(IMAGEDEB)=,,$(filter $(IMAGEDEB)=%,$(DEBARCHES))))
+IMAGEGO    := CGO_ENABLED=0 GOOS=linux GOARCH=$(firstword $(subst -, ,$(IMAGEARCH))) GOARM=6 $(GO) build -trimpath -ldflags '-s -w'
+IMAGEFLAGS ?=
+
+image: build build/tutti-linux-$(IMAGEARCH) ## build/image/*.img to flash; BOARD=pi64, pi-armv6 or generic-arm64
+	image/prepare.sh
+	systemd/deb/common.sh build/tutti $(DEBVERSION) build/debcommon
+	rm -rf build/image/deb-$(BOARD) && systemd/deb/build.sh $(IMAGEDEB) build/tutti-linux-$(IMAGEARCH) $(DEBVERSION) build/image/deb-$(BOARD) build/debcommon
+	$(IMAGEGO) -o build/image/init-$(BOARD) ./image/init
+	$(IMAGEGO) -o build/image/os-$(BOARD) ./image/os
+	$(GO) run ./image/build -board $(BOARD) -package build/image/deb-$(BOARD)/*.deb -init build/image/init-$(BOARD) -os build/image/os-$(BOARD) -at $(SOURCE_DATE_EPOCH) $(IMAGEFLAGS)
 
 unit: ## verify the units, and hold their exposure to 1.5 of 10
 	systemd/verify.sh

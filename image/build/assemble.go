@@ -82,7 +82,7 @@ func (b *build) system(ctx context.Context, archive string) (detail string, err 
 	if b.tree, err = unpack(ctx, archive, b.options); err != nil {
 		return "", err
 	}
-	list, err := versions(b.tree)
+	list, err := versions(archive)
 	if err != nil {
 		return "", err
 	}
@@ -99,8 +99,8 @@ func (b *build) system(ctx context.Context, archive string) (detail string, err 
 // squash writes the root file system, without the kernel.
 func (b *build) squash(ctx context.Context) (string, error) {
 	b.root = filepath.Join(b.work, update.Root)
-	cmd := exec.CommandContext(ctx, "mksquashfs", "-", b.root, "-tar", "-comp", "zstd", "-Xcompression-level", "15", "-no-xattrs", "-no-progress",
-		"-mkfs-time", fmt.Sprint(b.at.Unix()), "-all-time", fmt.Sprint(b.at.Unix()), "-root-mode", "0755", "-processors", "2")
+	cmd := exec.CommandContext(ctx, "mksquashfs", "-", b.root, "-tar", "-comp", "zstd", "-Xcompression-level", "15", "-no-xattrs", "-no-progress", "-root-mode", "0755")
+	cmd.Env = b.environment() // the time of the file system; files have theirs from the archive
 	in, out := io.Pipe()
 	go func() { out.CloseWithError(b.tree.WriteWithout(out, b.at, "boot/")) }()
 	cmd.Stdin = in

@@ -21,7 +21,9 @@ const (
 // fetch has mmdebstrap unpack, without running anything, what the board needs of
 // Debian, and keeps the archive: the next image of the board has the same packages.
 func fetch(ctx context.Context, o options) (archive string, err error) {
-	archive = filepath.Join(o.out, "debian-"+o.board.name+".tar")
+	if archive, err = filepath.Abs(filepath.Join(o.out, "debian-"+o.board.name+".tar")); err != nil {
+		return "", err
+	}
 	if _, err := os.Stat(archive); err == nil && !o.fresh {
 		return archive, nil
 	}
@@ -29,7 +31,8 @@ func fetch(ctx context.Context, o options) (archive string, err error) {
 	include := strings.Fields(common + " " + o.board.kernel + " " + o.board.packages)
 	cmd := exec.CommandContext(ctx, "mmdebstrap", "--quiet", "--variant=extract", "--mode=unshare", "--architectures="+o.board.arch, "--skip=check/qemu",
 		"--components=main,non-free-firmware", "--keyring=/usr/share/keyrings/debian-archive-keyring.gpg",
-		`--aptopt=APT::Install-Recommends "false"`, "--include="+strings.Join(include, ","), release, part, mirror)
+		`--aptopt=APT::Install-Recommends "false"`, "--include="+strings.Join(include, ","),
+		`--extract-hook=ls "$1/var/cache/apt/archives"/*.deb > '`+listOf(archive)+`'`, release, part, mirror)
 	if os.Geteuid() == 0 {
 		cmd.Args[3] = "--mode=root"
 	}
@@ -83,17 +86,16 @@ func unpack(ctx context.Context, archive string, o options) (*rootfs.Tree, error
 	return t, t.Merge(&files)
 }
 
-// versions lists the packages in the image.
-func versions(t *rootfs.Tree) (map[string]string, error) {
-	b, err := t.Read("var/lib/dpkg/status")
+// listOf is the file with the names of the packages in an archive.
+func listOf(archive string) string { return strings.TrimSuffix(archive, ".tar") + ".list" }
+
+// versions lists the packages in an archive: their names have the version in them.
+func versions(archive string) (map[string]string, error) {
+	b, err := os.ReadFile(listOf(archive))
 	all := map[string]string{}
-	name := ""
-	for _, line := range strings.Split(string(b), "\n") {
-		if v, ok := strings.CutPrefix(line, "Package: "); ok {
-			name = v
-		}
-		if v, ok := strings.CutPrefix(line, "Version: "); ok {
-			all[name] = v
+	for _, line := range strings.Fields(string(b)) {
+		if parts := strings.Split(strings.TrimSuffix(filepath.Base(line), ".deb"), "_"); len(parts) == 3 {
+			all[parts[0]] = strings.ReplaceAll(parts[1], "%3a", ":")
 		}
 	}
 	return all, err
