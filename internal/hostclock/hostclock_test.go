@@ -1,6 +1,8 @@
 package hostclock
 
 import (
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,5 +63,20 @@ func TestStepWall(t *testing.T) {
 		if moved := time.Duration(c.Wall() - ts.Nano()); moved < day || moved > day+time.Minute {
 			t.Errorf("a step of %v moves the wall clock by %v", day, moved)
 		}
+	}
+}
+
+// What is locked shows in the kernel's own account of the process.
+func TestLockProgram(t *testing.T) {
+	if err := LockProgram(); err != nil {
+		t.Skip("not allowed here: ", err)
+	}
+	b, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(b), "VmLck:")
+	if fields := strings.Fields(rest); len(fields) < 2 || fields[0] == "0" {
+		t.Errorf("locked: %v", fields)
 	}
 }

@@ -54,6 +54,7 @@ func benchmarks() []benchmark {
 		{"latency", "the lowest latency that plays 1 ms packets for 60 s without a gap", benchLatency},
 		{"purity", "THD+N of a tone while 150 ppm are corrected", benchPurity},
 		{"cost", "CPU, memory, allocations, size (4 min)", benchCost},
+		{"realtime", "how the audio thread is woken, and what is heard of it, without and with load (11 min)", benchRealTime},
 		{"join", "from the wish to join to the first sound", joinTime},
 	}
 }
@@ -76,7 +77,7 @@ func bench(ctx context.Context, names []string) error {
 		all = append(all, r.list...)
 	}
 	if len(all) == 0 {
-		return fmt.Errorf("no benchmark named %s: choose from sim, lan, latency, purity, cost, join", strings.Join(names, ", "))
+		return fmt.Errorf("no benchmark named %s: choose from sim, lan, latency, purity, cost, realtime, join", strings.Join(names, ", "))
 	}
 	return writeBench(all)
 }

@@ -61,7 +61,11 @@ func (p *patient) realTime(context.Context) finding {
 	if late > 5*time.Millisecond {
 		return warning("end what keeps the processor busy, or choose a longer latency", "a thread with priority woke %v late", late)
 	}
-	return good("the audio thread gets priority, and woke at most %v late", late)
+	if err := hostclock.LockProgram(); err != nil {
+		return warning("run it as the systemd service, or raise memlock in limits.conf to 32 MB",
+			"the audio thread gets priority (woke at most %v late), but not the program's pages: %v", late, err)
+	}
+	return good("the audio thread gets priority and its pages stay in memory; it woke at most %v late", late)
 }
 
 // output opens the sound device and closes it again.

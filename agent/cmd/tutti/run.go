@@ -19,6 +19,7 @@ import (
 	"github.com/tutti-audio/tutti/agent"
 	"github.com/tutti-audio/tutti/agent/config"
 	"github.com/tutti-audio/tutti/agent/control"
+	"github.com/tutti-audio/tutti/internal/hostclock"
 	"github.com/tutti-audio/tutti/internal/notify"
 	"github.com/tutti-audio/tutti/internal/udp"
 )
@@ -56,6 +57,9 @@ func runCommand(around surroundings) *cobra.Command {
 			log, err := around.logger(around.err, c.LogLevel)
 			if err != nil {
 				return err
+			}
+			if err := hostclock.LockProgram(); err != nil {
+				log.Info("parts of the program may have to be read again when memory is short", "reason", err)
 			}
 			return beSpeaker(cmd.Context(), c, around, log)
 		},
