@@ -12,7 +12,9 @@ SMALL    := crypto/... net/... encoding/... vendor/... regexp/... text/... go/..
 	math/big bufio html/... unicode/... internal/poll internal/fmtsort maps iter context golang.org/x/net/... github.com/google/... \
 	github.com/tutti-audio/tutti/agent github.com/tutti-audio/tutti/agent/cmd/... github.com/tutti-audio/tutti/agent/config \
 	github.com/tutti-audio/tutti/agent/control github.com/tutti-audio/tutti/agent/discovery github.com/tutti-audio/tutti/hw/... \
-	periph.io/... github.com/tutti-audio/tutti/internal/journal github.com/tutti-audio/tutti/internal/notify
+	periph.io/... github.com/tutti-audio/tutti/internal/journal github.com/tutti-audio/tutti/internal/notify \
+	github.com/tutti-audio/tutti/agent/source slices io embed syscall internal/syscall/... internal/godebug internal/bisect internal/reflectlite container/... github.com/klauspost/... golang.org/x/sync/... weak unique github.com/thesyncim/gopus/internal/silk github.com/thesyncim/gopus/internal/encoder \
+	github.com/hajimehoshi/... github.com/jfreymuth/vorbis/... github.com/jfreymuth/oggvorbis/... github.com/mewkiz/... strings bytes path/... io/... sort errors internal/strconv
 GCFLAGS  := $(foreach p,$(SMALL),-gcflags=$(p)=-l)
 BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -tags nethttpomithttp2 $(GCFLAGS) -ldflags '$(LDFLAGS)'
 ARCHES  := arm-6 arm-7 arm64 amd64 riscv64

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os/exec"
 	"path/filepath"
@@ -57,12 +58,16 @@ func watchWaking(ctx context.Context, r *results, one *room, how string, length 
 	}
 	bare := watchStalls(10 * time.Millisecond)
 	var late []float64
+	silent := 0 // looks that were not answered in time: the rest of the process is not raised
 	for end := time.Now().Add(length); time.Now().Before(end) && ctx.Err() == nil; time.Sleep(lookAt) {
-		s, err := one.status()
-		if err != nil {
-			return err
+		if s, err := one.status(); err == nil {
+			late = append(late, s.Timing.WorstWakeLate)
+		} else {
+			silent++
 		}
-		late = append(late, s.Timing.WorstWakeLate)
+	}
+	if len(late) == 0 {
+		return errors.New("the speaker never answered")
 	}
 	stalled, worst := bare.stop()
 	after, err := one.status()
@@ -77,6 +82,7 @@ func watchWaking(ctx context.Context, r *results, one *room, how string, length 
 	r.add(name+": max", at(1), "µs late")
 	r.add(name+": bare threads woke over 10 ms late", float64(stalled), "times")
 	r.add(name+": and at worst", float64(worst.Microseconds()), "µs late")
+	r.add(name+": status not answered within 3 s", float64(silent), "times")
 	r.add(name+": xruns", float64(after.Output.Xruns-before.Output.Xruns), "")
 	r.add(name+": jumps", float64(after.Timing.Jumps-before.Timing.Jumps), "")
 	r.add(name+": frames concealed", float64(after.Packets.Concealed-before.Packets.Concealed), "")
