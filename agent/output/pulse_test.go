@@ -177,7 +177,7 @@ func TestPulseGone(t *testing.T) {
 	}
 	pactl(t, "suspend-sink", "hall", "0")
 	d = open("pulse:hall")
-	p.stop()
+	p.Stop()
 	if err := gone(t, d, clock); !strings.Contains(err.Error(), "gone") {
 		t.Errorf("server killed: %v", err)
 	}
@@ -225,7 +225,7 @@ func TestPulseXrun(t *testing.T) {
 func TestAuto(t *testing.T) {
 	p := newPulseServer(t)
 	clock := hostclock.New(0)
-	p.stop()
+	p.Stop()
 	device, err := Open("auto", clock)
 	if err != nil {
 		t.Fatal(err)
@@ -234,7 +234,7 @@ func TestAuto(t *testing.T) {
 	if f := device.Format(); !strings.Contains(f.Problem, "PULSE_SERVER") {
 		t.Errorf("the problem is not told: %+v", f)
 	}
-	p.start(t)
+	p.Start(t)
 	if err := gone(t, device, clock); !strings.Contains(err.Error(), "has come") {
 		t.Errorf("%v", err)
 	}

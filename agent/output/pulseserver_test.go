@@ -3,9 +3,7 @@ package output
 import (
 	"encoding/binary"
 	"math"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
@@ -13,63 +11,19 @@ import (
 	"github.com/jfreymuth/pulse/proto"
 
 	"github.com/tutti-audio/tutti/internal/hostclock"
+	"github.com/tutti-audio/tutti/internal/pulsetest"
 	"github.com/tutti-audio/tutti/sync/servo"
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
 
 const patience = 30 * time.Second
 
-// pulseServer is a PulseAudio server of the test's own with two null sinks.
-type pulseServer struct {
-	dir string
-	cmd *exec.Cmd
-}
-
-func newPulseServer(t *testing.T) *pulseServer {
+// newPulseServer starts a PulseAudio server of the test's own with two null sinks.
+func newPulseServer(t *testing.T) *pulsetest.Server {
 	t.Helper()
-	for _, tool := range []string{"pulseaudio", "pactl"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not installed", tool)
-		}
-	}
-	dir, err := os.MkdirTemp("", "tutti-pulse") // short: a socket's path is limited
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	t.Setenv("PULSE_SERVER", "unix:"+filepath.Join(dir, "native"))
-	t.Setenv("PULSE_RUNTIME_PATH", filepath.Join(dir, "run"))
-	t.Setenv("HOME", dir)
-	p := &pulseServer{dir: dir}
-	p.start(t)
-	t.Cleanup(p.stop)
-	return p
-}
-
-// start begins the server and waits until it answers.
-func (p *pulseServer) start(t *testing.T) {
-	t.Helper()
-	p.cmd = exec.Command("pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--log-level=error",
-		"-L", "module-null-sink sink_name=room rate=44100 channels=2 format=float32le",
-		"-L", "module-null-sink sink_name=hall rate=48000 channels=2 format=float32le",
-		"-L", "module-native-protocol-unix auth-anonymous=1 socket="+filepath.Join(p.dir, "native"))
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if exec.Command("pactl", "info").Run() == nil {
-			return
-		}
-	}
-	t.Fatal("the PulseAudio server does not answer")
-}
-
-func (p *pulseServer) stop() {
-	if p.cmd != nil {
-		_ = p.cmd.Process.Kill()
-		_ = p.cmd.Wait()
-		p.cmd = nil
-	}
+	s := pulsetest.New(t, "sink_name=room rate=44100 channels=2 format=float32le", "sink_name=hall rate=48000 channels=2 format=float32le")
+	s.Start(t)
+	return s
 }
 
 func pactl(t *testing.T, args ...string) string {

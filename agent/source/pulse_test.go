@@ -3,78 +3,28 @@ package source
 import (
 	"context"
 	"math"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tutti-audio/tutti/internal/pulsetest"
 )
 
-// pulseServer runs a PulseAudio server of its own with a null sink.
-type pulseServer struct {
-	dir string
-	cmd *exec.Cmd
-}
-
-func newPulseServer(t *testing.T) *pulseServer {
+// newPulseServer starts a PulseAudio server of the test's own with a null sink.
+func newPulseServer(t *testing.T) *pulsetest.Server {
 	t.Helper()
-	for _, tool := range []string{"pulseaudio", "pacat", "pactl"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not installed", tool)
-		}
-	}
-	dir, err := os.MkdirTemp("", "tutti-pulse") // short: a socket's path is limited
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	t.Setenv("PULSE_SERVER", "unix:"+filepath.Join(dir, "native"))
-	p := &pulseServer{dir: dir}
-	p.start(t)
-	t.Cleanup(p.stop)
-	return p
-}
-
-func (p *pulseServer) env() []string {
-	return append(os.Environ(), "HOME="+p.dir, "XDG_RUNTIME_DIR="+p.dir, "PULSE_RUNTIME_PATH="+filepath.Join(p.dir, "run"))
-}
-
-// start begins the server and waits until it answers.
-func (p *pulseServer) start(t *testing.T) {
-	t.Helper()
-	p.cmd = exec.Command("pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--log-level=error",
-		"-L", "module-null-sink sink_name=room rate=44100 channels=2",
-		"-L", "module-native-protocol-unix auth-anonymous=1 socket="+filepath.Join(p.dir, "native"))
-	p.cmd.Env = p.env()
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	for range 500 {
-		cmd := exec.Command("pactl", "info")
-		cmd.Env = p.env()
-		if cmd.Run() == nil {
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	t.Fatal("the PulseAudio server does not answer")
-}
-
-func (p *pulseServer) stop() {
-	if p.cmd != nil {
-		_ = p.cmd.Process.Kill()
-		_ = p.cmd.Wait()
-		p.cmd = nil
-	}
+	s := pulsetest.New(t, "sink_name=room rate=44100 channels=2")
+	s.Start(t)
+	return s
 }
 
 // play plays a tone into the sink until the returned function is called.
-func (p *pulseServer) play(t *testing.T, hz float64) (stop func()) {
+func playTone(t *testing.T, hz float64) (stop func()) {
 	t.Helper()
 	raw := raw16(sine(0, 60*Rate, 1, hz, Rate, 0.5))
 	cmd := exec.Command("pacat", "--playback", "--raw", "--format=s16le", "--rate=48000", "--channels=1", "--latency-msec=50")
-	cmd.Env = p.env()
 	cmd.Stdin = strings.NewReader(string(raw))
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -121,13 +71,13 @@ func TestPulse(t *testing.T) {
 		if s.Channels() != 2 {
 			t.Fatalf("%s: %d channels", in, s.Channels())
 		}
-		stop := p.play(t, 440)
+		stop := playTone(t, 440)
 		listen(t, s, 440)
 		stop()
 		if in != "pulse:room.monitor" {
 			continue
 		}
-		p.stop()
+		p.Stop()
 		silent := make([]float32, 2*Rate)
 		for begin := time.Now(); s.Status().Live.Connected && time.Since(begin) < 20*time.Second; {
 			time.Sleep(10 * time.Millisecond)
@@ -137,8 +87,8 @@ func TestPulse(t *testing.T) {
 		if silent[0] != 0 || silent[959] != 0 || s.Status().Live.Connected {
 			t.Errorf("not silent without a server: %+v", *s.Status().Live)
 		}
-		p.start(t)
-		stop = p.play(t, 880)
+		p.Start(t)
+		stop = playTone(t, 880)
 		listen(t, s, 880)
 		stop()
 	}

@@ -30,11 +30,7 @@ func makeUsers(t *rootfs.Tree) error {
 	}
 	u.index(u.passwd, u.uids)
 	u.index(u.group, u.gids)
-	lines, err := u.asked(t)
-	if err != nil {
-		return err
-	}
-	for _, fields := range lines {
+	for _, fields := range u.asked(t) {
 		if err := u.apply(fields); err != nil {
 			return err
 		}
@@ -52,7 +48,7 @@ func (u *users) index(lines []string, ids map[string]int) {
 }
 
 // asked returns the lines of sysusers.d, groups first.
-func (u *users) asked(t *rootfs.Tree) (all [][]string, err error) {
+func (u *users) asked(t *rootfs.Tree) (all [][]string) {
 	for _, name := range t.List("usr/lib/sysusers.d/") {
 		b, err := t.Read(name)
 		if err != nil {
@@ -72,7 +68,7 @@ func (u *users) asked(t *rootfs.Tree) (all [][]string, err error) {
 		}
 		return all[i][1] < all[j][1]
 	})
-	return all, nil
+	return all
 }
 
 // apply follows one line: type, name, ID and, for a user, GECOS, home and shell.

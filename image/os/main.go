@@ -21,7 +21,7 @@ const usage = `usage: tutti-os COMMAND
   hotspot                    Wi-Fi of our own while there is no other network
 `
 
-var errUsage = errors.New(usage)
+var errUsage = errors.New("the command is not understood")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -140,10 +140,9 @@ func writeFile(name string, mode int, r io.Reader) error {
 
 // progress shows on one line how far an update has come.
 type progress struct {
-	r           io.Reader
-	done, size  int64
-	shown       int64
-	interactive bool
+	r          io.Reader
+	done, size int64
+	shown      int64
 }
 
 // Read implements io.Reader.

@@ -5,66 +5,20 @@ import (
 	"context"
 	"encoding/binary"
 	"math"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/tutti-audio/tutti/agent/control"
 	"github.com/tutti-audio/tutti/internal/measure"
+	"github.com/tutti-audio/tutti/internal/pulsetest"
 )
 
-// soundServer is a PulseAudio server of the test's own.
-type soundServer struct {
-	*testing.T
-	dir string
-	cmd *exec.Cmd
-}
-
-func newSoundServer(t *testing.T) *soundServer {
-	t.Helper()
-	for _, tool := range []string{"pulseaudio", "parec", "pactl"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			t.Skipf("%s is not installed", tool)
-		}
-	}
-	dir, err := os.MkdirTemp("", "tutti-pulse") // short: a socket's path is limited
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	t.Setenv("PULSE_SERVER", "unix:"+filepath.Join(dir, "native"))
-	t.Setenv("PULSE_RUNTIME_PATH", filepath.Join(dir, "run"))
-	t.Setenv("HOME", dir)
-	p := &soundServer{T: t, dir: dir}
-	t.Cleanup(p.kill)
-	return p
-}
-
-func (p *soundServer) start() {
-	p.Helper()
-	p.cmd = exec.Command("pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no", "--log-level=error",
-		"-L", "module-null-sink sink_name=room rate=48000 channels=2 format=float32le",
-		"-L", "module-native-protocol-unix auth-anonymous=1 socket="+filepath.Join(p.dir, "native"))
-	if err := p.cmd.Start(); err != nil {
-		p.Fatal(err)
-	}
-}
-
-func (p *soundServer) kill() {
-	if p.cmd != nil {
-		_ = p.cmd.Process.Kill()
-		_ = p.cmd.Wait()
-		p.cmd = nil
-	}
-}
-
 // listen records the sink's left channel for a while.
-func (p *soundServer) listen(length time.Duration) []float32 {
-	p.Helper()
-	ctx, cancel := context.WithTimeout(p.Context(), length+500*time.Millisecond)
+func listen(t *testing.T, length time.Duration) []float32 {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), length+500*time.Millisecond)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "parec", "--raw", "--format=float32le", "--rate=48000", "--channels=2", "--device=room.monitor", "--latency-msec=50")
 	var raw bytes.Buffer
@@ -80,7 +34,7 @@ func (p *soundServer) listen(length time.Duration) []float32 {
 // A sound server that is not there yet, dies and comes back: the speaker says so
 // and plays as soon as it can, without a gap while the servo steers.
 func TestSoundServer(t *testing.T) {
-	p := newSoundServer(t)
+	p := pulsetest.New(t, "sink_name=room rate=48000 channels=2 format=float32le")
 	s := newStage(t, nil)
 	hall := s.host("Hall")
 	s.must(hall.speaker(s.Context(), "pulse:room", "--host-skew-ppm=90"))
@@ -93,13 +47,13 @@ func TestSoundServer(t *testing.T) {
 	}
 	s.until(hall, "missing its output", missing)
 	for n := range 2 {
-		p.start()
+		p.Start(t)
 		took := s.until(hall, "playing", plays)
 		var heard []float32
 		gaps := -1
 		for range 3 { // until no card ran dry for want of a processor
 			before := s.now(hall)
-			heard = p.listen(3 * time.Second)
+			heard = listen(t, 3*time.Second)
 			gaps = measure.Gaps(heard[len(heard)/4:], 1000.0/48000, 0.002)
 			after := s.now(hall)
 			t.Logf("start %d: playing %v after the server's start; %d gaps in %d frames, %d xruns, offset %.0f ± %.0f µs, card %.1f ppm",
@@ -112,7 +66,7 @@ func TestSoundServer(t *testing.T) {
 			t.Errorf("start %d: %d frames, level %.2f, %d gaps; load %s", n+1, len(heard), peak(heard), gaps, load())
 		}
 		if n == 0 {
-			p.kill()
+			p.Stop()
 			s.until(hall, "missing its output again", missing)
 		}
 	}
