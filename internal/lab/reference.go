@@ -23,6 +23,7 @@ type stalls struct {
 
 func watchStalls(late time.Duration) *stalls {
 	s := &stalls{late: late}
+	runtime.GOMAXPROCS(2*runtime.NumCPU() + 2) // each of the threads keeps a place to run Go code
 	for core := range runtime.NumCPU() {
 		go s.watch(core)
 	}
