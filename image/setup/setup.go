@@ -68,9 +68,8 @@ func Parse(text []byte) (s Settings, err error) {
 func split(text []byte) (device, agent []byte) {
 	inside := false
 	for _, line := range strings.SplitAfter(string(text), "\n") {
-		if trimmed := strings.TrimSpace(line); strings.HasPrefix(trimmed, "[") {
-			name, _, _ := strings.Cut(strings.Trim(trimmed, "[]"), "]")
-			inside = strings.TrimSpace(name) == "device"
+		if name, ok := tableOf(line); ok {
+			inside = name == deviceTable
 		}
 		blank := ""
 		if strings.HasSuffix(line, "\n") {
