@@ -77,6 +77,7 @@ func Devices(k Kernel, capture bool) ([]Device, error) {
 		return nil, explain(directory, err)
 	}
 	var all []Device
+	var failed error
 	for _, name := range names {
 		number, ok := strings.CutPrefix(name, "controlC")
 		card, err := strconv.Atoi(number)
@@ -84,10 +85,13 @@ func Devices(k Kernel, capture bool) ([]Device, error) {
 			continue
 		}
 		found, err := devicesOf(k, card, capture)
-		if err != nil && len(names) == 1 {
-			return nil, err
+		if failed == nil {
+			failed = err
 		}
 		all = append(all, found...)
+	}
+	if len(all) == 0 && failed != nil {
+		return nil, failed
 	}
 	slices.SortStableFunc(all, func(a, b Device) int {
 		return (int(a.Kind)-int(b.Kind))<<20 + (a.Card-b.Card)<<10 + a.Device - b.Device

@@ -86,7 +86,8 @@ func makeInitramfs(t *rootfs.Tree, o options) ([]byte, error) {
 	a.Modules(modules)
 	a.List("modules/order", modules)
 	a.File("init", program)
-	return out.Bytes(), a.Close()
+	err = a.Close()
+	return out.Bytes(), err
 }
 
 // compileOverlays adds overlays/NAME.dtbo, and the README without which the firmware

@@ -166,6 +166,9 @@ func (u *users) write(t *rootfs.Tree) {
 	for i, line := range u.passwd {
 		f := strings.Split(line, ":")
 		f[1] = "x"
+		if f[0] == "root" {
+			f[6] = "/bin/sh" // there is no bash
+		}
 		u.passwd[i] = strings.Join(f, ":")
 	}
 	t.Put("etc/passwd", 0o644, []byte(strings.Join(u.passwd, "\n")+"\n"))

@@ -27,7 +27,7 @@ func TestALSA(t *testing.T) {
 			dir := t.TempDir()
 			began := time.Now()
 			m := Machine{
-				Arch: arch, Init: build(t, arch, dir, "internal/vm/alsaguest"), Modules: []string{"snd-aloop"}, Limit: 300 * time.Second,
+				Arch: arch, Init: build(t, arch, dir, "internal/vm/alsaguest"), Modules: []string{"snd-aloop"}, Limit: 400 * time.Second,
 				Files: map[string]string{"/tutti": build(t, arch, dir, "agent/cmd/tutti")},
 				Log:   func(line string) { t.Logf("%5.1f s  %s", time.Since(began).Seconds(), line) },
 			}

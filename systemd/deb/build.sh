@@ -15,6 +15,7 @@ put 755 "$binary" usr/bin/tutti
 put 644 "$here/../tutti.service" usr/lib/systemd/system/tutti.service
 put 644 "$here/../tutti-send@.service" usr/lib/systemd/system/tutti-send@.service
 put 644 "$here/../tutti.sysusers" usr/lib/sysusers.d/tutti.conf
+put 644 "$here/../tutti.modules" usr/lib/modules-load.d/tutti.conf
 put 644 "$here/../60-tutti.rules" usr/lib/udev/rules.d/60-tutti.rules
 put 644 "$here/../61-tutti-wifi.rules" usr/share/doc/tutti/examples/61-tutti-wifi.rules
 put 644 "$here/../tutti.toml" etc/tutti/tutti.toml

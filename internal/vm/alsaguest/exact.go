@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -26,36 +27,50 @@ func noise(frame int64) float32 {
 	return float32(int16(x>>40)|1) / (1 << 15)
 }
 
-// exact plays numbered noise and looks whether just that is recorded.
+// exact plays numbered noise and looks whether just that is recorded. A busy host
+// may stop the machine for longer than the rings last, so there are some attempts;
+// a frame that is wrong ends them.
 func exact(want alsa.Config) {
 	name := fmt.Sprintf("exact-%v-%d", want.Format, want.Rate)
 	if want.Copied {
 		name += "-copied"
 	}
+	for attempt := 1; ; attempt++ {
+		right, silent, wrong, got, err := once(want)
+		switch {
+		case (errors.Is(err, alsa.ErrStopped) || err == nil && wrong == 0 && right < want.Rate) && attempt < 6:
+			fmt.Println("not yet:", name, right, silent, err)
+			continue
+		case err != nil:
+			inside.Say(false, name, "%v", err)
+		default:
+			inside.Say(wrong == 0 && right >= want.Rate, name, "%d frames as sent, %d silent, %d wrong; mapped %v, period %d, buffer %d; attempt %d",
+				right, silent, wrong, got.Mapped, got.Period, got.Buffer, attempt)
+		}
+		return
+	}
+}
+
+func once(want alsa.Config) (right, silent, wrong int, got alsa.Config, err error) {
 	out, err := alsa.OpenPlayback(alsa.Linux{}, playback(0), want)
 	if err != nil {
-		inside.Say(false, name, "%v", err)
-		return
+		return 0, 0, 0, got, err
 	}
 	defer out.Close()
 	in, err := alsa.OpenCapture(alsa.Linux{}, record(0), want)
 	if err != nil {
-		inside.Say(false, name, "%v", err)
-		return
+		return 0, 0, 0, got, err
 	}
 	defer in.Close()
-	if g := out.Config(); g.Format != want.Format || g.Rate != want.Rate || g.Copied != want.Copied {
-		inside.Say(false, name, "granted %+v", g)
-		return
+	got = out.Config()
+	if got.Format != want.Format || got.Rate != want.Rate || got.Copied != want.Copied {
+		return 0, 0, 0, got, fmt.Errorf("granted %+v", got)
 	}
 	recorded, err := exchange(out, in, 2*want.Rate)
-	if err != nil {
-		inside.Say(false, name, "%v", err)
-		return
+	if err == nil {
+		right, silent, wrong = compare(recorded, tolerance(want.Format))
 	}
-	right, silent, wrong := compare(recorded, tolerance(want.Format))
-	inside.Say(wrong == 0 && right > want.Rate, name, "%d frames as sent, %d silent, %d wrong; mapped %v, period %d, buffer %d",
-		right, silent, wrong, out.Config().Mapped, out.Config().Period, out.Config().Buffer)
+	return right, silent, wrong, got, err
 }
 
 // tolerance is what dither may change.

@@ -19,7 +19,7 @@ import (
 
 const (
 	tone     = 1000.0
-	patience = 90 * time.Second // for sound to come
+	patience = 120 * time.Second // for sound without a break, on a busy machine
 	driver   = "/sys/bus/platform/drivers/snd_aloop/"
 )
 
@@ -52,7 +52,7 @@ func lineIn() {
 			inside.Say(false, "line-in", "%v", err)
 		}
 	})
-	sender := start("send", "--interface", "lo", "--latency", "300ms", "--codec", "pcm24", "--http", ":8401", "alsa:hw:0,1,1")
+	sender := start("send", "--interface", "lo", "--latency", "600ms", "--codec", "pcm24", "--http", ":8401", "alsa:hw:0,1,1")
 	heard("line-in")
 	sender.end()
 	close(quit)
@@ -66,8 +66,12 @@ func playTone(quit <-chan struct{}) error {
 		return err
 	}
 	defer out.Close()
+	var wave [48]float32 // a period
+	for i := range wave {
+		wave[i] = float32(0.5 * math.Sin(2*math.Pi*float64(i)/float64(len(wave))))
+	}
 	pcm := make([]float32, 2*out.Config().Buffer)
-	for next := int64(0); ; time.Sleep(10 * time.Millisecond) {
+	for next := int64(0); ; time.Sleep(20 * time.Millisecond) {
 		select {
 		case <-quit:
 			return nil
@@ -80,7 +84,7 @@ func playTone(quit <-chan struct{}) error {
 		next = max(next, s.Frames)
 		n := max(int(s.Frames+int64(out.Config().Buffer)*3/4-next), 0)
 		for i := range n {
-			x := float32(0.5 * math.Sin(2*math.Pi*tone/48000*float64((next+int64(i))%48000)))
+			x := wave[(next+int64(i))%int64(len(wave))]
 			pcm[2*i], pcm[2*i+1] = x, x
 		}
 		took, err := out.Write(next, pcm[:2*n])
