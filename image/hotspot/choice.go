@@ -86,7 +86,7 @@ func (c *Choice) Supplicant() ([]byte, error) {
 
 // Card returns a card's tutti.toml with the choice in it, and no passphrase.
 func (c *Choice) Card(text []byte) ([]byte, error) {
-	return setup.Change{Name: c.Name, Room: c.Room, WiFi: c.WiFi, Country: c.Country}.Apply(text)
+	return setup.Change{Name: c.Name, Room: c.Room, WiFi: c.WiFi, Country: c.Country, Secret: c.Passphrase != ""}.Apply(text)
 }
 
 func isCountry(s string) bool {

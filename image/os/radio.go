@@ -119,7 +119,7 @@ func (s *spot) scan(ctx context.Context) error {
 	defer r.close()
 	begin := time.Now()
 	if answer, err := r.ask("SCAN"); err != nil || strings.HasPrefix(answer, "FAIL") && !strings.Contains(answer, "BUSY") {
-		return errors.Join(err, fmt.Errorf("looking for networks: %s", answer))
+		return errors.Join(err, fmt.Errorf("looking for networks: %s: is the Wi-Fi of this board switched off?", strings.TrimSpace(answer)))
 	}
 	for time.Since(begin) < scanWait {
 		select {

@@ -12,6 +12,7 @@ import (
 type Change struct {
 	Name, Room    string // the agent's
 	WiFi, Country string // the device's
+	Secret        bool   // WiFi has a passphrase, which is stored elsewhere
 }
 
 // Apply returns a tutti.toml with the change, in all else as it was: a line that is
@@ -25,6 +26,9 @@ func (c Change) Apply(text []byte) ([]byte, error) {
 		if one.value != "" {
 			lines = assign(lines, one.table, one.key, one.value)
 		}
+	}
+	if c.WiFi != "" {
+		lines = mark(lines, c.Secret)
 	}
 	out := []byte(strings.Join(lines, "\n") + "\n")
 	s, err := Parse(out)
@@ -98,6 +102,26 @@ func assign(lines []string, table, key, value string) []string {
 		return append(lines, "", "["+table+"]", line)
 	}
 	return append(lines[:header], append([]string{line}, lines[header:]...)...)
+}
+
+// mark puts a line behind the network's name that says that its passphrase is kept
+// elsewhere; what stood for a passphrase before goes.
+func mark(lines []string, secret bool) (out []string) {
+	now := ""
+	for _, l := range lines {
+		if name, ok := tableOf(l); ok {
+			now = name
+		}
+		comment, isComment := strings.CutPrefix(strings.TrimSpace(l), "#")
+		if now == deviceTable && isComment && (strings.TrimSpace(l) == forgotten || strings.HasPrefix(strings.TrimSpace(comment), "passphrase =")) {
+			continue
+		}
+		out = append(out, l)
+		if key, _, isPair := strings.Cut(l, "="); secret && now == deviceTable && isPair && strings.TrimSpace(key) == "wifi" {
+			out = append(out, forgotten)
+		}
+	}
+	return out
 }
 
 // quote writes a text as TOML does.

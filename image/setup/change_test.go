@@ -7,7 +7,7 @@ import (
 )
 
 func TestApply(t *testing.T) {
-	all := Change{Name: "Küche", Room: `The "big" \ room`, WiFi: "My Net # 2", Country: "DE"}
+	all := Change{Name: "Küche", Room: `The "big" \ room`, WiFi: "My Net # 2", Country: "DE", Secret: true}
 	for name, text := range map[string]string{
 		"the example": string(Example), "nothing": "", "own": card, "no device": "volume = 3\n\n[hardware]\nled_pin = 17",
 		"device first": "[device]\n# passphrase = \"x\"\n", "Windows": strings.ReplaceAll(string(Example), "\n", "\r\n"),
@@ -23,6 +23,12 @@ func TestApply(t *testing.T) {
 		}
 		if n, r, err := s.Names(); n != all.Name || r != all.Room || err != nil {
 			t.Errorf("%s: %q, %q, %v:\n%s", name, n, r, err, out)
+		}
+		if !Forgotten(out) {
+			t.Errorf("%s: it looks like an open network:\n%s", name, out)
+		}
+		if open, err := (Change{WiFi: "Open"}).Apply(out); err != nil || Forgotten(open) {
+			t.Errorf("%s: an open network looks like one with a passphrase: %v\n%s", name, err, open)
 		}
 		if again, err := all.Apply(out); err != nil || !bytes.Equal(again, out) {
 			t.Errorf("%s: twice gives %v\n%s", name, err, again)

@@ -45,14 +45,46 @@ func say(ok bool, name, format string, args ...any) {
 	fmt.Printf("%s %s: %s\n", word, name, fmt.Sprintf(format, args...))
 }
 
-// run is the whole story.
+// run plays the story that is asked for.
 func run() error {
+	story, err := os.ReadFile("/mnt/story")
+	if err != nil {
+		return err
+	}
 	if err := radios(); err != nil {
 		return err
 	}
 	if err := house(); err != nil {
 		return err
 	}
+	switch string(story) {
+	case "cable":
+		return cable()
+	case "again":
+		return joined()
+	}
+	return setUp()
+}
+
+// cable has one put in while the hotspot is open.
+func cable() error {
+	if err := inPhone("look"); err != nil {
+		return err
+	}
+	fmt.Println("ASK cable")
+	err := until("the end of the hotspot", func() error {
+		if out, err := exec.Command("systemctl", "is-active", "tutti-hotspot").Output(); err == nil {
+			return fmt.Errorf("it is %s", out)
+		}
+		return nil
+	})
+	out, _ := exec.Command("sh", "-c", "systemctl is-failed tutti-hotspot; ls /run/systemd/network").CombinedOutput()
+	say(err == nil && strings.TrimSpace(string(out)) == "inactive", "cable", "the hotspot has ended: %v, %q", err, out)
+	return nil
+}
+
+// setUp is the whole way of a new speaker.
+func setUp() error {
 	began := time.Now()
 	if err := inPhone("wrong"); err != nil {
 		return err
@@ -145,7 +177,7 @@ func joined() error {
 	say(strings.Contains(text, `wifi = "`+houseName+`"`) && strings.Contains(text, `country = "DE"`) && strings.Contains(text, `name = "`+speakerName+`"`), "card", "its tutti.toml says what was chosen (%d bytes)", len(card))
 	say(!strings.Contains(text+string(kept), houseSecret) && strings.Contains(string(kept), "psk="), "secret", "a hash is kept, the passphrase nowhere")
 	out, _ := exec.Command("sh", "-c", "systemctl is-active tutti-hotspot wpa_supplicant@wlan0; ls /run/systemd/network; ss -Hlntu | tr -s ' '").CombinedOutput()
-	say(!strings.Contains(string(out), "192.168.73.1") && strings.HasPrefix(string(out), "inactive\nactive\n"), "hotspot", "it has ended: %q", out)
+	say(!strings.Contains(string(out), "192.168.73.1") && strings.HasPrefix(string(out), "inactive\nactive\n"), "hotspot", "it is not open: %q", out)
 	return nil
 }
 

@@ -24,6 +24,13 @@ import (
 func phone(args []string) {
 	var err error
 	switch args[0] {
+	case "look":
+		var name string
+		var end func()
+		if name, end, err = associate(); err == nil {
+			say(true, "look", "%s is there", name)
+			end()
+		}
 	case "wrong":
 		err = visit("horse correct 7", false)
 	case "right":
