@@ -20,7 +20,7 @@ BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -tags nethttpomithttp2 $(GCFLAGS
 ARCHES  := arm-6 arm-7 arm64 amd64 riscv64
 AUDIO   ?=
 
-.PHONY: help build cross deb test-deb image unit demo test test-alsa-vm bench lint fuzz clean
+.PHONY: help build cross deb test-deb image test-hotspot-vm unit demo test test-alsa-vm bench lint fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -64,6 +64,10 @@ image: build build/tutti-linux-$(IMAGEARCH) ## build/image/*.img to flash; BOARD
 	$(IMAGEGO) -o build/image/init-$(BOARD) ./image/init
 	$(IMAGEGO) -o build/image/os-$(BOARD) ./image/os
 	$(GO) run ./image/build -board $(BOARD) -package build/image/deb-$(BOARD)/*.deb -init build/image/init-$(BOARD) -os build/image/os-$(BOARD) -at $(SOURCE_DATE_EPOCH) $(IMAGEFLAGS)
+
+test-hotspot-vm: ## the set-up hotspot of an image, with radios of the kernel's simulator in QEMU; 5 to 10 minutes
+	$(MAKE) image BOARD=generic-arm64 IMAGEFLAGS="-version 0.1"
+	TUTTI_IMAGE=$(CURDIR)/build/image/tutti-generic-arm64-0.1.img $(GO) test -tags vm -count=1 -timeout 30m -v -run TestHotspot ./image/os
 
 unit: ## verify the units, and hold their exposure to 1.5 of 10
 	systemd/verify.sh

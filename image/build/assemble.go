@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -33,6 +32,9 @@ type build struct {
 	slot      map[string][]byte
 	signature uint32
 }
+
+// compressed is the name of a step that is left out unless it is asked for.
+const compressed = "compressed image"
 
 func (b *build) path(ending string) string {
 	return filepath.Join(b.out, "tutti-"+b.board.name+"-"+b.version+ending)
@@ -62,7 +64,12 @@ func makeImage(ctx context.Context, o options) (err error) {
 		{"kernel, initramfs, device trees", func() (string, error) { b.slot, err = slotFiles(ctx, b.tree, o); return total(b.slot), err }},
 		{"image", func() (string, error) { return b.image(ctx) }},
 		{"update", b.update},
+		{compressed, func() (string, error) { return b.compress(ctx) }},
+		{"list for Raspberry Pi Imager", b.manifest},
 	} {
+		if s.name == compressed && !o.xz {
+			continue
+		}
 		if err := step(s.name, s.do); err != nil {
 			return err
 		}
@@ -280,28 +287,4 @@ func (b *build) update() (string, error) {
 	}
 	n, err := io.Copy(out, io.MultiReader(append(append([]io.Reader{bytes.NewReader(head)}, bodies...), bytes.NewReader(root))...))
 	return fmt.Sprintf("%s, %d MB", b.path(".tutti"), n/1e6), errors.Join(err, out.Close())
-}
-
-// loadKey reads the key that signs updates, and makes it the first time.
-func loadKey(name string) (ed25519.PrivateKey, error) {
-	text, err := os.ReadFile(name)
-	if errors.Is(err, os.ErrNotExist) {
-		_, key, err := ed25519.GenerateKey(nil)
-		if err != nil {
-			return nil, err
-		}
-		fmt.Printf("new key for updates: %s; keep it, speakers take no other's\n", name)
-		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-			return nil, err
-		}
-		return key, os.WriteFile(name, []byte(base64.StdEncoding.EncodeToString(key.Seed())+"\n"), 0o600)
-	}
-	if err != nil {
-		return nil, err
-	}
-	seed, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
-	if err != nil || len(seed) != ed25519.SeedSize {
-		return nil, fmt.Errorf("%s is no key for updates: remove it and a new one is made, which speakers with the old one do not take", name)
-	}
-	return ed25519.NewKeyFromSeed(seed), nil
 }

@@ -16,6 +16,8 @@ type board struct {
 	cmdline  string
 	squeeze  bool     // the kernel may be gzip
 	trees    []string // device trees to take along, by the beginning of their names
+	title    string   // for people
+	devices  []string // tags that Raspberry Pi Imager knows the boards by
 }
 
 // common is what every image has of Debian.
@@ -35,14 +37,17 @@ func boards() []board {
 		name: "pi64", arch: "arm64", kernel: "linux-image-arm64", pi: true, squeeze: true, packages: "raspi-firmware " + wifiPi,
 		modules: onDisk + "mmc_block bcm2835 sdhci_iproc ?sdhci_brcmstb ?reset_raspberrypi ?pcie_brcmstb ?dwc2" + usb,
 		cmdline: "console=tty1 net.ifnames=0 panic=10 quiet", trees: []string{"bcm2837-rpi", "bcm2711-rpi", "bcm2712-rpi"},
+		title: "Raspberry Pi 3, 4, Zero 2 W", devices: []string{"pi3-64bit", "pi4-64bit"},
 	}, {
 		name: "pi-armv6", arch: "armel", kernel: "linux-image-rpi", pi: true, packages: "raspi-firmware " + wifiPi,
 		modules: onDisk + "mmc_block bcm2835 sdhci_iproc ?dwc2" + usb,
 		cmdline: "console=tty1 net.ifnames=0 panic=10 quiet", trees: []string{"bcm2835-rpi"},
+		title: "Raspberry Pi 1, Zero, Zero W", devices: []string{"pi1-32bit"},
 	}, {
 		name: "generic-arm64", arch: "arm64", kernel: "linux-image-arm64", packages: "systemd-boot-efi " + wifiOther,
 		modules: onDisk + "mmc_block virtio_blk virtio_pci ?virtio_mmio ?nvme ?ahci ?sdhci_of_arasan ?dw_mmc_rockchip ?sunxi_mmc ?meson_gx_mmc ?sdhci_acpi" + usb,
 		cmdline: "console=tty1 net.ifnames=0 panic=10 quiet",
+		title:   "64-bit ARM boards with UEFI",
 	}}
 }
 

@@ -3,7 +3,7 @@
 //
 //	go run ./image/build [-board pi64] [-package tutti.deb] [-out build/image]
 //
-// The same packages and the same source give the same bytes. See docs/image.md.
+// The same packages and the same source give the same bytes. See docs/IMAGE.md.
 package main
 
 import (
@@ -28,6 +28,8 @@ type options struct {
 	out, key string
 	fresh    bool
 	extra    string // for the kernel's command line
+	xz       bool   // compress the image too
+	url      string // where the image is going to be, for Imager
 }
 
 func main() {
@@ -55,6 +57,8 @@ func parse(args []string) (o options, err error) {
 	f.StringVar(&o.key, "key", defaultKey(), "private key that signs updates; made when it is missing")
 	f.BoolVar(&o.fresh, "fresh", false, "fetch Debian's packages anew")
 	f.StringVar(&o.extra, "cmdline", "", "more for the kernel's command line")
+	f.BoolVar(&o.xz, "compress", false, "write .img.xz too, which takes a minute or two")
+	f.StringVar(&o.url, "url", "", "address of the image, or of its folder with / at the end, for Raspberry Pi Imager; default: its file name")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}

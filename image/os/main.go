@@ -51,7 +51,7 @@ func dispatch(ctx context.Context, args []string) error {
 	case "setup":
 		return takeOver()
 	case "hotspot":
-		return hotspot(ctx)
+		return runHotspot(ctx)
 	}
 	return errUsage
 }

@@ -47,7 +47,7 @@ func takeOver() error {
 	steps := []func() error{
 		func() error { return setHostname(settings.Device.Hostname) },
 		func() error { return store(agentSettings, settings.Agent, 0o644) },
-		func() error { return storeWiFi(&settings.Device) },
+		func() error { return storeWiFi(&settings.Device, setup.Forgotten(text)) },
 		func() error { return storeKey(settings.Device.SSHKey) },
 		func() error { return clean(text, settings.Device.Passphrase) },
 		func() error { return chooseDAC(settings.Device.DAC) },
@@ -132,8 +132,9 @@ func hardwareAddress() string {
 }
 
 // storeWiFi keeps the network that was there when only the passphrase is missing: it
-// was taken over at an earlier start.
-func storeWiFi(d *setup.Device) error {
+// was taken over at an earlier start. If its hash is lost with the data partition,
+// nothing is stored, and the hotspot asks again.
+func storeWiFi(d *setup.Device, forgotten bool) error {
 	old, err := os.ReadFile(wifiSettings)
 	same := strings.Contains(string(old), "ssid="+hex.EncodeToString([]byte(d.WiFi))+"\n")
 	if err == nil && (d.WiFi == "" || d.Passphrase == "" && same) {
@@ -141,6 +142,9 @@ func storeWiFi(d *setup.Device) error {
 	}
 	if d.WiFi == "" {
 		return nil
+	}
+	if d.Passphrase == "" && forgotten {
+		return fmt.Errorf("the passphrase of %q is lost: write it on the card once more, or use the set-up hotspot", d.WiFi)
 	}
 	b, err := d.Supplicant()
 	if err != nil {

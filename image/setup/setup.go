@@ -68,9 +68,8 @@ func Parse(text []byte) (s Settings, err error) {
 func split(text []byte) (device, agent []byte) {
 	inside := false
 	for _, line := range strings.SplitAfter(string(text), "\n") {
-		if trimmed := strings.TrimSpace(line); strings.HasPrefix(trimmed, "[") {
-			name, _, _ := strings.Cut(strings.Trim(trimmed, "[]"), "]")
-			inside = strings.TrimSpace(name) == "device"
+		if name, ok := tableOf(line); ok {
+			inside = name == deviceTable
 		}
 		blank := ""
 		if strings.HasSuffix(line, "\n") {
@@ -118,6 +117,21 @@ func (d *Device) Check() error {
 	return nil
 }
 
+// forgotten stands where a passphrase stood.
+const forgotten = "# passphrase: taken over, the speaker keeps a hash of it"
+
+// Forgotten reports whether the network of a tutti.toml has a passphrase that was
+// taken out: without one it is not an open network.
+func Forgotten(text []byte) bool {
+	device, _ := split(text)
+	for _, line := range strings.Split(string(device), "\n") {
+		if strings.TrimSpace(line) == forgotten {
+			return true
+		}
+	}
+	return false
+}
+
 // Forget returns a tutti.toml without its passphrase, in all else as it was.
 func Forget(text []byte) []byte {
 	device, _ := split(text)
@@ -126,7 +140,7 @@ func Forget(text []byte) []byte {
 	for i, line := range strings.SplitAfter(string(text), "\n") {
 		key, _, isPair := strings.Cut(inDevice[i], "=")
 		if isPair && strings.TrimSpace(key) == "passphrase" {
-			line = "# passphrase: taken over, the speaker keeps a hash of it\n"
+			line = forgotten + "\n"
 		}
 		out.WriteString(line)
 	}

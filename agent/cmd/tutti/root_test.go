@@ -46,7 +46,7 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 			}
 		}
 	})
-	if n != 11 {
+	if n != 12 {
 		t.Errorf("%d commands", n)
 	}
 }
