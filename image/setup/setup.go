@@ -118,15 +118,20 @@ func (d *Device) Check() error {
 	return nil
 }
 
-// Forget returns a tutti.toml without its passphrase, in all else as it was.
+// forgotten stands where a passphrase was. It is no longer than the shortest line
+// that can hold one.
+const forgotten = "# passphrase: hashed"
+
+// Forget returns a tutti.toml without its passphrase, in all else as it was, and as
+// long: it can be written over the old one, of which nothing is left then.
 func Forget(text []byte) []byte {
 	device, _ := split(text)
 	inDevice := strings.SplitAfter(string(device), "\n")
 	var out strings.Builder
 	for i, line := range strings.SplitAfter(string(text), "\n") {
 		key, _, isPair := strings.Cut(inDevice[i], "=")
-		if isPair && strings.TrimSpace(key) == "passphrase" {
-			line = "# passphrase: taken over, the speaker keeps a hash of it\n"
+		if said := strings.TrimRight(line, "\r\n"); isPair && strings.TrimSpace(key) == "passphrase" && len(said) >= len(forgotten) {
+			line = forgotten + strings.Repeat(" ", len(said)-len(forgotten)) + line[len(said):]
 		}
 		out.WriteString(line)
 	}
