@@ -18,7 +18,7 @@ BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -tags nethttpomithttp2 $(GCFLAGS
 ARCHES  := arm-6 arm-7 arm64 amd64 riscv64
 AUDIO   ?=
 
-.PHONY: help build cross deb test-deb image unit demo test test-alsa-vm bench lint fuzz clean
+.PHONY: help build cross deb test-deb image unit demo test test-alsa-vm test-image bench lint fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -62,6 +62,13 @@ image: build build/tutti-linux-$(IMAGEARCH) ## build/image/*.img to flash; BOARD
 	$(IMAGEGO) -o build/image/init-$(BOARD) ./image/init
 	$(IMAGEGO) -o build/image/os-$(BOARD) ./image/os
 	$(GO) run ./image/build -board $(BOARD) -package build/image/deb-$(BOARD)/*.deb -init build/image/init-$(BOARD) -os build/image/os-$(BOARD) -at $(SOURCE_DATE_EPOCH) $(IMAGEFLAGS)
+
+test-image: ## images in QEMU: sound, updates, power cuts; an hour; CUTS=50 cuts the power more often, BOARD picks one
+	@echo "boots the images in an emulator some thirty times, one after the other: an hour"
+	image/imagetest/prepare.sh
+	$(MAKE) --no-print-directory image BOARD=generic-arm64
+	$(MAKE) --no-print-directory image BOARD=pi64
+	$(GO) test -tags vm -count=1 -timeout 10h -v -run TestImage$(if $(filter command line,$(origin BOARD)),/$(BOARD)) ./image/imagetest
 
 unit: ## verify the units, and hold their exposure to 1.5 of 10
 	systemd/verify.sh
