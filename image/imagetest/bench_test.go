@@ -180,7 +180,7 @@ func (b *bench) serve() {
 	b.Cleanup(func() { _ = server.Close(); <-done })
 }
 
-// play starts a source that plays until the test ends.
+// play starts a source that plays until this part of the test ends.
 func (b *bench) play() {
 	cmd := b.house.Command(context.Background(), top(b.T, "build/tutti"), "send", "--channel", "test", "--latency", "300ms", fmt.Sprintf("tone:%d:%d", toneHz, toneLevel))
 	var said netlab.Transcript

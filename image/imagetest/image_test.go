@@ -30,7 +30,6 @@ const (
 // power cuts are made; REUSE=1 takes the images of an earlier run.
 func TestImage(t *testing.T) {
 	b := newBench(t)
-	b.play()
 	ok := t.Run(generic, func(t *testing.T) { b.within(t, b.generic) })
 	ok = t.Run(pi, func(t *testing.T) { b.within(t, b.pi) }) && ok
 	t.Logf("%5.0f s  %d checks, all well: %v", time.Since(b.began).Seconds(), b.checks, ok)
@@ -52,6 +51,7 @@ func (b *bench) generic() {
 	card, err := WriteCard(b.file(generic, "1.0", ".img"), filepath.Join(b.dir, "card.img"), cardSize)
 	b.must(err)
 	b.settings(card, "")
+	b.play()
 	m, err := EFI(b.house, card, b.dir)
 	b.must(err)
 	b.Cleanup(m.PowerOff)

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	pi        = "pi64"
-	piSize    = 1 << 30 // a power of two
+	pi     = "pi64"
+	piSize = 1 << 30 // a power of two
 	// QEMU takes the start of the Pi's watchdog for its end: it resets at once.
 	piConsole = "console=ttyS1,115200 systemd.watchdog_sec=off"
 )
