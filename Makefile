@@ -20,7 +20,7 @@ BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -tags nethttpomithttp2 $(GCFLAGS
 ARCHES  := arm-6 arm-7 arm64 amd64 riscv64
 AUDIO   ?=
 
-.PHONY: help build cross deb test-deb image test-hotspot-vm unit demo test test-alsa-vm bench lint fuzz clean
+.PHONY: help build cross deb test-deb image test-image test-hotspot-vm unit demo test test-alsa-vm bench lint fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -68,6 +68,13 @@ image: build build/tutti-linux-$(IMAGEARCH) ## build/image/*.img to flash; BOARD
 test-hotspot-vm: ## the set-up hotspot of an image, with radios of the kernel's simulator in QEMU; 5 to 10 minutes
 	$(MAKE) image BOARD=generic-arm64 IMAGEFLAGS="-version 0.1"
 	TUTTI_IMAGE=$(CURDIR)/build/image/tutti-generic-arm64-0.1.img $(GO) test -tags vm -count=1 -timeout 30m -v -run TestHotspot ./image/os
+
+test-image: ## images in QEMU: sound, updates, power cuts; an hour; CUTS=50 cuts the power more often, BOARD picks one
+	@echo "boots the images in an emulator some thirty times, one after the other: an hour"
+	image/imagetest/prepare.sh
+	$(MAKE) --no-print-directory image BOARD=generic-arm64
+	$(MAKE) --no-print-directory image BOARD=pi64
+	$(GO) test -tags vm -count=1 -timeout 10h -v -run TestImage$(if $(filter command line,$(origin BOARD)),/$(BOARD)) ./image/imagetest
 
 unit: ## verify the units, and hold their exposure to 1.5 of 10
 	systemd/verify.sh

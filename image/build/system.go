@@ -160,6 +160,8 @@ func files(t *rootfs.Tree) {
 	}
 	for name, to := range map[string]string{
 		"etc/mtab": "../proc/self/mounts", "etc/resolv.conf": "../run/systemd/resolve/stub-resolv.conf", "etc/localtime": "/usr/share/zoneinfo/Etc/UTC",
+		// Debian's script chooses among these; without them no country is known to Wi-Fi.
+		"usr/lib/firmware/regulatory.db": "regulatory.db-debian", "usr/lib/firmware/regulatory.db.p7s": "regulatory.db.p7s-debian",
 		"etc/tutti/tutti.toml": "/data/tutti/tutti.toml", "root/.ssh": "/data/tutti/ssh", "etc/dropbear": "/data/tutti/dropbear",
 	} {
 		t.Remove(func(n string) bool { return n == name || strings.HasPrefix(n, name+"/") })

@@ -8,15 +8,19 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
 const (
 	wellFor   = 60 * time.Second // without a fault: the update is good
-	patience  = 5 * time.Minute  // from the start; then it is not
+	patience  = 5 * time.Minute  // from the start; then it is not, see patienceKey
 	lookEvery = 2 * time.Second
-	statusURL = "http://127.0.0.1:8400/api/v1/status"
-	hadOutput = dataDir + "/had-output"
+	// patienceKey, on the kernel's command line that comes with an update, is another
+	// patience, such as 15m for a system that moves its data at the first start.
+	patienceKey = "tutti.patience="
+	statusURL   = "http://127.0.0.1:8400/api/v1/status"
+	hadOutput   = dataDir + "/had-output"
 )
 
 // speakerStatus is what is looked at of the speaker's own account.
@@ -64,6 +68,19 @@ func noteOutput() error {
 	return os.WriteFile(hadOutput, nil, 0o644)
 }
 
+// allowed is how long a system may take to be well, by the kernel's command line.
+func allowed(line string) time.Duration {
+	for _, word := range strings.Fields(line) {
+		if v, ok := strings.CutPrefix(word, patienceKey); ok {
+			if d, err := time.ParseDuration(v); err == nil && d > wellFor {
+				return d
+			}
+			fmt.Printf("%s%s on the kernel's command line is not a time above %v: it is %v\n", patienceKey, v, wellFor, patience)
+		}
+	}
+	return patience
+}
+
 // health watches a system on trial: well for a minute on end, and it stays; not so
 // within five, and the machine goes back to the other slot.
 func health(ctx context.Context) error {
@@ -77,10 +94,15 @@ func health(ctx context.Context) error {
 	}
 	_, noOutput := os.Stat(hadOutput)
 	fmt.Printf("update %s in slot %v is on trial\n", m.version, m.slot)
+	line, err := os.ReadFile("/proc/cmdline")
+	if err != nil {
+		return err
+	}
+	limit := allowed(string(line))
 	begin, since, reason := time.Now(), time.Now(), error(nil)
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	for time.Since(begin) < patience {
+	for time.Since(begin) < limit {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -94,7 +116,7 @@ func health(ctx context.Context) error {
 			return writable(func() error { return m.loader.Choose(m.slot) })
 		}
 	}
-	fmt.Printf("update %s was not well for a minute in %v (%v): going back to slot %v\n", m.version, patience, reason, m.slot.Other())
+	fmt.Printf("update %s was not well for a minute in %v (%v): going back to slot %v\n", m.version, limit, reason, m.slot.Other())
 	if err := writable(func() error { return m.loader.Choose(m.slot.Other()) }); err != nil {
 		return err
 	}

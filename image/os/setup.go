@@ -167,7 +167,8 @@ func storeKey(key string) error {
 	return store(sshKeys, []byte(key+"\n"), 0o600)
 }
 
-// clean takes the secrets off the card, once they are stored.
+// clean takes the secrets off the card, once they are stored: they are written over,
+// because what is only deleted or replaced can still be read from the card.
 func clean(settings []byte, passphrase string) error {
 	kept := setup.Forget(settings)
 	_, noNetwork := os.Stat(cardNetwork)
@@ -182,15 +183,37 @@ func clean(settings []byte, passphrase string) error {
 	}
 	return writable(func() error {
 		for _, name := range []string{cardNetwork, cardProblem} {
-			if err := os.Remove(name); err != nil && !errors.Is(err, os.ErrNotExist) {
+			if err := wipe(name); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return err
 			}
 		}
 		if bytes.Equal(kept, settings) {
 			return nil
 		}
-		return store(cardSettings, kept, 0o644)
+		return overwrite(cardSettings, kept)
 	})
+}
+
+// wipe overwrites a file and removes it.
+func wipe(name string) error {
+	info, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
+	if err := overwrite(name, make([]byte, info.Size())); err != nil {
+		return err
+	}
+	return os.Remove(name)
+}
+
+// overwrite replaces a file's contents by others of the same length, where they are.
+func overwrite(name string, data []byte) error {
+	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteAt(data, 0)
+	return errors.Join(err, f.Sync(), f.Close())
 }
 
 // chooseDAC writes the overlay's name for the Pi's firmware and starts again with it.

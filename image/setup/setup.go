@@ -117,8 +117,9 @@ func (d *Device) Check() error {
 	return nil
 }
 
-// forgotten stands where a passphrase stood.
-const forgotten = "# passphrase: taken over, the speaker keeps a hash of it"
+// forgotten stands where a passphrase was. It is no longer than the shortest line
+// that can hold one.
+const forgotten = "# passphrase: hashed"
 
 // Forgotten reports whether the network of a tutti.toml has a passphrase that was
 // taken out: without one it is not an open network.
@@ -132,15 +133,16 @@ func Forgotten(text []byte) bool {
 	return false
 }
 
-// Forget returns a tutti.toml without its passphrase, in all else as it was.
+// Forget returns a tutti.toml without its passphrase, in all else as it was, and as
+// long: it can be written over the old one, of which nothing is left then.
 func Forget(text []byte) []byte {
 	device, _ := split(text)
 	inDevice := strings.SplitAfter(string(device), "\n")
 	var out strings.Builder
 	for i, line := range strings.SplitAfter(string(text), "\n") {
 		key, _, isPair := strings.Cut(inDevice[i], "=")
-		if isPair && strings.TrimSpace(key) == "passphrase" {
-			line = forgotten + "\n"
+		if said := strings.TrimRight(line, "\r\n"); isPair && strings.TrimSpace(key) == "passphrase" && len(said) >= len(forgotten) {
+			line = forgotten + strings.Repeat(" ", len(said)-len(forgotten)) + line[len(said):]
 		}
 		out.WriteString(line)
 	}

@@ -46,6 +46,9 @@ func TestForget(t *testing.T) {
 	if err != nil || s.Device.WiFi != "My Net" || s.Device.Passphrase != "" || bytes.Count(out, []byte("\n")) != strings.Count(card, "\n") {
 		t.Errorf("%+v, %v:\n%s", s.Device, err, out)
 	}
+	if len(out) != len(card) {
+		t.Errorf("%d bytes became %d: what is left of the old ones could be read", len(card), len(out))
+	}
 	if again := Forget(out); !bytes.Equal(again, out) {
 		t.Errorf("forgetting twice gives\n%s", again)
 	}
