@@ -2,6 +2,7 @@ package hotspot
 
 import (
 	"bytes"
+	"errors"
 	"net"
 	"net/netip"
 	"strings"
@@ -168,7 +169,7 @@ func TestChoice(t *testing.T) {
 		{Choice{WiFi: "Open", Room: "a\tb"}, "room"},
 	} {
 		err := c.choice.Check(found)
-		f, ok := err.(*Fault)
+		f, ok := errors.AsType[*Fault](err)
 		if c.field == "" && err != nil || c.field != "" && (!ok || f.Field != c.field || f.Text == "") {
 			t.Errorf("%+v: %#v, want a fault of %q", c.choice, err, c.field)
 		}

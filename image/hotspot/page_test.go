@@ -21,13 +21,13 @@ func testPage(t *testing.T) *Page {
 	return p
 }
 
-func serve(p *Page, r *http.Request) *http.Response {
+func serve(p *Page, r *http.Request) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	p.ServeHTTP(w, r)
-	return w.Result()
+	return w
 }
 
-func body(t *testing.T, r *http.Response) string {
+func body(t *testing.T, r *httptest.ResponseRecorder) string {
 	t.Helper()
 	b, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -56,12 +56,12 @@ func TestProbes(t *testing.T) {
 		"http://connectivitycheck.gstatic.com/generate_204", "http://captive.apple.com/hotspot-detect.html", "http://www.msftconnecttest.com/connecttest.txt",
 		"http://www.msftncsi.com/ncsi.txt", "http://detectportal.firefox.com/success.txt", "http://nmcheck.gnome.org/", "http://192.168.73.1:81/",
 	} {
-		if r := serve(p, get(address)); r.StatusCode != http.StatusFound || r.Header.Get("Location") != "http://192.168.73.1/" {
-			t.Errorf("%s: %d to %q", address, r.StatusCode, r.Header.Get("Location"))
+		if r := serve(p, get(address)); r.Code != http.StatusFound || r.Header().Get("Location") != "http://192.168.73.1/" {
+			t.Errorf("%s: %d to %q", address, r.Code, r.Header().Get("Location"))
 		}
 	}
-	if r := serve(p, get("http://192.168.73.1/generate_204")); r.StatusCode != http.StatusFound || r.Header.Get("Location") != "/" {
-		t.Errorf("%d to %q", r.StatusCode, r.Header.Get("Location"))
+	if r := serve(p, get("http://192.168.73.1/generate_204")); r.Code != http.StatusFound || r.Header().Get("Location") != "/" {
+		t.Errorf("%d to %q", r.Code, r.Header().Get("Location"))
 	}
 }
 
@@ -81,8 +81,8 @@ func TestShow(t *testing.T) {
 			t.Errorf("%q is in the page", bad)
 		}
 	}
-	if r.StatusCode != http.StatusOK || r.Header.Get("Cache-Control") != "no-store" || !strings.Contains(r.Header.Get("Content-Security-Policy"), "default-src 'none'") {
-		t.Errorf("%d %v", r.StatusCode, r.Header)
+	if r.Code != http.StatusOK || r.Header().Get("Cache-Control") != "no-store" || !strings.Contains(r.Header().Get("Content-Security-Policy"), "default-src 'none'") {
+		t.Errorf("%d %v", r.Code, r.Header())
 	}
 	if len(text) > 16<<10 {
 		t.Errorf("the page has %d bytes", len(text))
@@ -102,8 +102,8 @@ func TestPost(t *testing.T) {
 	p := testPage(t)
 	f := formOf(t, p)
 	r := serve(p, post(f))
-	if text := body(t, r); r.StatusCode != http.StatusOK || !strings.Contains(text, "Joining") || !strings.Contains(text, "http://tutti-abcd.local:8400") {
-		t.Errorf("%d\n%s", r.StatusCode, text)
+	if text := body(t, r); r.Code != http.StatusOK || !strings.Contains(text, "Joining") || !strings.Contains(text, "http://tutti-abcd.local:8400") {
+		t.Errorf("%d\n%s", r.Code, text)
 	}
 	_ = serve(p, post(f)) // a second press does not block
 	if c := <-p.Chosen(); c != (Choice{WiFi: "Home & <b>", Passphrase: " with space ", Country: "DE", Name: "Shelf"}) {
@@ -149,8 +149,8 @@ func TestPostRefuses(t *testing.T) {
 	} {
 		p := testPage(t)
 		f := formOf(t, p)
-		if r := serve(p, c.change(f, post(f))); r.StatusCode != c.status {
-			t.Errorf("%s: %d, want %d", name, r.StatusCode, c.status)
+		if r := serve(p, c.change(f, post(f))); r.Code != c.status {
+			t.Errorf("%s: %d, want %d", name, r.Code, c.status)
 		}
 		select {
 		case got := <-p.Chosen():

@@ -1,6 +1,7 @@
 package netlab
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 
@@ -22,8 +23,8 @@ func (h *Host) Tap(name string, addrs ...netip.Prefix) error {
 		return err
 	}
 	var failed error
-	if err := raw.Control(func(fd uintptr) { failed = unix.IoctlSetInt(int(fd), unix.TUNSETPERSIST, 1) }); err != nil || failed != nil {
-		return fmt.Errorf("netlab: keep TAP device %s: %v %w", name, err, failed)
+	if err := raw.Control(func(fd uintptr) { failed = unix.IoctlSetInt(int(fd), unix.TUNSETPERSIST, 1) }); errors.Join(err, failed) != nil {
+		return fmt.Errorf("netlab: keep TAP device %s: %w", name, errors.Join(err, failed))
 	}
 	link, err := h.space.nl.LinkByName(name)
 	if err != nil {

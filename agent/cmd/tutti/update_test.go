@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -30,7 +31,8 @@ func TestUpdate(t *testing.T) {
 		cmd.SilenceErrors, cmd.SilenceUsage = true, true
 		code := exitOK
 		if err := cmd.ExecuteContext(t.Context()); err != nil {
-			code = err.(coded).code
+			found, _ := errors.AsType[coded](err)
+			code = found.code
 		}
 		if out.String() != c.out || errs.String() != "complaint\n" || code != c.code {
 			t.Errorf("%v: %q, %q, %d", c.args, out.String(), errs.String(), code)

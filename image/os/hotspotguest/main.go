@@ -166,7 +166,7 @@ func joined() error {
 		b, err = exec.Command("ip", "netns", "exec", "house", os.Args[0], "phone", "status", "http://"+address+":8400/api/v1/status").Output()
 		answer = string(b)
 		if err != nil || !strings.Contains(answer, speakerName) {
-			return fmt.Errorf("the speaker answers %q, %v", b, err)
+			return fmt.Errorf("the speaker answers %q, %w", b, err)
 		}
 		return nil
 	})
