@@ -49,11 +49,15 @@ func Reexec() error {
 		return enter()
 	}
 	os.Unsetenv(envRefused)
-	flags := uintptr(unix.CLONE_NEWUSER | unix.CLONE_NEWNET | unix.CLONE_NEWNS)
-	err := runInside(flags)
+	const flags = unix.CLONE_NEWNET | unix.CLONE_NEWNS
+	var err error
 	if os.Geteuid() == 0 {
-		// Real root needs no user namespace; some containers forbid just that.
-		err = runInside(flags &^ unix.CLONE_NEWUSER)
+		// Real root needs no user namespace, and would lose its right to real-time
+		// scheduling in one.
+		err = runInside(flags)
+	}
+	if os.Geteuid() != 0 || err != nil {
+		err = runInside(flags | unix.CLONE_NEWUSER)
 	}
 	err = fmt.Errorf("no network laboratory: the system refuses unprivileged namespaces (%w); allow user namespaces or run as root", err)
 	os.Setenv(envRefused, err.Error())
