@@ -103,14 +103,14 @@ func (b *bench) inside(m *Machine) {
 	b.units()
 	b.ports()
 	for what, c := range map[string]struct{ command, want string }{
-		"the root is read-only":           {"grep ' / squashfs ro' /proc/mounts", "squashfs"},
-		"the boot partition is read-only": {"grep ' /boot vfat ro' /proc/mounts", "vfat"},
-		"no root password":                {"grep '^root:!' /etc/shadow", "root:!"},
-		"the passphrase became a hash":    {"grep -E '^.psk=[0-9a-f]{64}$' /data/tutti/wifi/wpa_supplicant.conf", "psk="},
-		"tutti does not run as root":      {"stat -c %U /proc/$(systemctl show -P MainPID tutti)", "tutti"},
+		"the root is read-only":           {"cat /proc/mounts", `(?m) / squashfs ro`},
+		"the boot partition is read-only": {"cat /proc/mounts", `(?m) /boot vfat ro`},
+		"no root password":                {"cat /etc/shadow", `(?m)^root:!`},
+		"the passphrase became a hash":    {"cat /data/tutti/wifi/wpa_supplicant.conf", `(?m)^\s*psk=[0-9a-f]{64}$`},
+		"the speaker is not root":         {"stat -c %U /proc/$(systemctl show -P MainPID tutti)", `^tutti$`},
 	} {
 		out, err := b.Shell(b.Context(), c.command)
-		if err != nil || !strings.Contains(out, c.want) {
+		if err != nil || !regexp.MustCompile(c.want).MatchString(out) {
 			b.Errorf("FAIL %s: %q, %v", what, out, err)
 			continue
 		}
