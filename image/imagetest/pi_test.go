@@ -4,8 +4,6 @@ package imagetest
 
 import (
 	"context"
-	"crypto/ed25519"
-	"io"
 	"path/filepath"
 	"time"
 )
@@ -18,14 +16,6 @@ const (
 	// shown because the console is the test's ear.
 	piConsole = "console=ttyS1,115200 systemd.watchdog_sec=off module_blacklist=cdc_subset systemd.show_status=yes"
 )
-
-// newKey makes a key for updates out of anything.
-func newKey(b *bench, from io.Reader) ed25519.PrivateKey {
-	seed := make([]byte, ed25519.SeedSize)
-	_, err := io.ReadFull(from, seed)
-	b.must(err)
-	return ed25519.NewKeyFromSeed(seed)
-}
 
 // What the console says: that the speaker runs, and that it has opened the sound card
 // on I2S, which QEMU gives no clock.
