@@ -198,7 +198,10 @@ func units(t *rootfs.Tree) error {
 	} {
 		t.Link(dir+wanted+".wants/"+unit, "/usr/lib/systemd/system/"+unit)
 	}
-	t.Link(dir+"multi-user.target.wants/wpa_supplicant@wlan0.service", "/usr/lib/systemd/system/wpa_supplicant@.service")
+	// Wi-Fi starts with its hardware: a unit that waited for it would hold network.target
+	// up for a minute and a half on a board without.
+	t.Put("usr/lib/udev/rules.d/62-tutti-wifi.rules", 0o644,
+		[]byte(`SUBSYSTEM=="net", ACTION!="remove", KERNEL=="wlan0", TAG+="systemd", ENV{SYSTEMD_WANTS}+="wpa_supplicant@wlan0.service"`+"\n"))
 	t.Link(dir+"dbus-org.freedesktop.resolve1.service", "/usr/lib/systemd/system/systemd-resolved.service")
 	t.Link(dir+"dbus-org.freedesktop.network1.service", "/usr/lib/systemd/system/systemd-networkd.service")
 	t.Link(dir+"default.target", "/usr/lib/systemd/system/multi-user.target")
