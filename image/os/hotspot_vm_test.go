@@ -46,7 +46,7 @@ func TestHotspot(t *testing.T) {
 		checks int
 		args   []string
 	}{
-		{"cable", 2, []string{"-nic", "user,model=virtio-net-pci,id=cable", "-S"}},
+		{"cable", 3, []string{"-nic", "user,model=virtio-net-pci,id=cable", "-S"}},
 		{"phone", 16, []string{"-nic", "none"}}, // two visits of five, what comes of the first, and four at the end
 		{"again", 4, []string{"-nic", "none"}},
 	} {

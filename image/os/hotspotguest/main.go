@@ -71,6 +71,7 @@ func cable() error {
 	if err := inPhone("look"); err != nil {
 		return err
 	}
+	listens()
 	fmt.Println("ASK cable")
 	err := until("the end of the hotspot", func() error {
 		if out, err := exec.Command("systemctl", "is-active", "tutti-hotspot").Output(); err == nil {
@@ -81,6 +82,21 @@ func cable() error {
 	out, _ := exec.Command("sh", "-c", "systemctl is-failed tutti-hotspot; ls /run/systemd/network").CombinedOutput()
 	say(err == nil && strings.TrimSpace(string(out)) == "inactive", "cable", "the hotspot has ended: %v, %q", err, out)
 	return nil
+}
+
+// listens looks where the hotspot does, and what it costs.
+func listens() {
+	out, err := exec.Command("sh", "-c", "ss -Hlntup | grep tutti-os").Output()
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	only := err == nil && len(lines) == 3
+	for _, line := range lines {
+		only = only && strings.Contains(line, " 192.168.73.1%wlan0:")
+	}
+	memory, _ := exec.Command("sh", "-c", "grep VmRSS /proc/$(systemctl show -P MainPID tutti-hotspot)/status").Output()
+	say(only, "listens", "%d sockets, on the hotspot's address only: %v; %s", len(lines), only, strings.Join(strings.Fields(string(memory)), " "))
+	if !only {
+		fmt.Printf("%s\n", out)
+	}
 }
 
 // setUp is the whole way of a new speaker.
