@@ -84,17 +84,22 @@ func cable() error {
 	return nil
 }
 
-// listens looks where the hotspot does, and what it costs.
+// listens looks where the hotspot does, and what it costs. There is no grep here.
 func listens() {
-	out, err := exec.Command("sh", "-c", "ss -Hlntup | grep tutti-os").Output()
-	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	only := err == nil && len(lines) == 3
-	for _, line := range lines {
-		only = only && strings.Contains(line, " 192.168.73.1%wlan0:")
+	out, err := exec.Command("ss", "-Hlntup").CombinedOutput()
+	ours, only := 0, err == nil
+	for _, line := range strings.Split(string(out), "\n") {
+		if strings.Contains(line, `"tutti-os"`) {
+			ours++
+			only = only && strings.Contains(line, " 192.168.73.1%wlan0:")
+		}
 	}
-	memory, _ := exec.Command("sh", "-c", "grep VmRSS /proc/$(systemctl show -P MainPID tutti-hotspot)/status").Output()
-	say(only, "listens", "%d sockets, on the hotspot's address only: %v; %s", len(lines), only, strings.Join(strings.Fields(string(memory)), " "))
-	if !only {
+	id, _ := exec.Command("systemctl", "show", "-P", "MainPID", "tutti-hotspot").Output()
+	status, _ := os.ReadFile("/proc/" + strings.TrimSpace(string(id)) + "/status")
+	_, memory, _ := strings.Cut(string(status), "VmRSS:")
+	memory, _, _ = strings.Cut(memory, "\n")
+	say(only && ours == 3, "listens", "%d sockets, all on the hotspot's address of wlan0: %v; memory %s", ours, only, strings.TrimSpace(memory))
+	if !only || ours != 3 {
 		fmt.Printf("%s\n", out)
 	}
 }
