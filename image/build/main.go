@@ -57,7 +57,7 @@ func parse(args []string) (o options, err error) {
 	f.StringVar(&o.key, "key", defaultKey(), "private key that signs updates; made when it is missing")
 	f.BoolVar(&o.fresh, "fresh", false, "fetch Debian's packages anew")
 	f.StringVar(&o.extra, "cmdline", "", "more for the kernel's command line")
-	f.BoolVar(&o.xz, "compress", false, "write .img.xz too, which takes a minute or two")
+	f.BoolVar(&o.xz, "compress", false, "write .img.xz too, which takes minutes")
 	f.StringVar(&o.url, "url", "", "address of the image, or of its folder with / at the end, for Raspberry Pi Imager; default: its file name")
 	if err := f.Parse(args); err != nil {
 		return o, err

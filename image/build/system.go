@@ -186,11 +186,13 @@ func units(t *rootfs.Tree) error {
 		}
 		t.Put("usr/lib/systemd/system/"+name, 0o644, b)
 	}
-	network, err := system.Files.ReadFile("80-tutti.network")
-	if err != nil {
-		return err
+	for name, dir := range map[string]string{"80-tutti.network": "usr/lib/systemd/network/", "80-tutti-wifi.rules": "usr/lib/udev/rules.d/"} {
+		b, err := system.Files.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		t.Put(dir+name, 0o644, b)
 	}
-	t.Put("usr/lib/systemd/network/80-tutti.network", 0o644, network)
 	for unit, wanted := range map[string]string{
 		"systemd-networkd.service": "multi-user.target", "systemd-networkd.socket": "sockets.target", "systemd-resolved.service": "sysinit.target",
 		"systemd-timesyncd.service": "sysinit.target", "tutti.service": "multi-user.target", "tutti-setup.service": "multi-user.target",
@@ -198,10 +200,6 @@ func units(t *rootfs.Tree) error {
 	} {
 		t.Link(dir+wanted+".wants/"+unit, "/usr/lib/systemd/system/"+unit)
 	}
-	// Wi-Fi starts with its hardware: a unit that waited for it would hold network.target
-	// up for a minute and a half on a board without.
-	t.Put("usr/lib/udev/rules.d/62-tutti-wifi.rules", 0o644,
-		[]byte(`SUBSYSTEM=="net", ACTION!="remove", KERNEL=="wlan0", TAG+="systemd", ENV{SYSTEMD_WANTS}+="wpa_supplicant@wlan0.service"`+"\n"))
 	t.Link(dir+"dbus-org.freedesktop.resolve1.service", "/usr/lib/systemd/system/systemd-resolved.service")
 	t.Link(dir+"dbus-org.freedesktop.network1.service", "/usr/lib/systemd/system/systemd-networkd.service")
 	t.Link(dir+"default.target", "/usr/lib/systemd/system/multi-user.target")

@@ -71,6 +71,7 @@ func cable() error {
 	if err := inPhone("look"); err != nil {
 		return err
 	}
+	listens()
 	fmt.Println("ASK cable")
 	err := until("the end of the hotspot", func() error {
 		if out, err := exec.Command("systemctl", "is-active", "tutti-hotspot").Output(); err == nil {
@@ -81,6 +82,26 @@ func cable() error {
 	out, _ := exec.Command("sh", "-c", "systemctl is-failed tutti-hotspot; ls /run/systemd/network").CombinedOutput()
 	say(err == nil && strings.TrimSpace(string(out)) == "inactive", "cable", "the hotspot has ended: %v, %q", err, out)
 	return nil
+}
+
+// listens looks where the hotspot does, and what it costs. There is no grep here.
+func listens() {
+	out, err := exec.Command("ss", "-Hlntup").CombinedOutput()
+	ours, only := 0, err == nil
+	for _, line := range strings.Split(string(out), "\n") {
+		if strings.Contains(line, `"tutti-os"`) {
+			ours++
+			only = only && strings.Contains(line, " 192.168.73.1%wlan0:")
+		}
+	}
+	id, _ := exec.Command("systemctl", "show", "-P", "MainPID", "tutti-hotspot").Output()
+	status, _ := os.ReadFile("/proc/" + strings.TrimSpace(string(id)) + "/status")
+	_, memory, _ := strings.Cut(string(status), "VmRSS:")
+	memory, _, _ = strings.Cut(memory, "\n")
+	say(only && ours == 3, "listens", "%d sockets, all on the hotspot's address of wlan0: %v; memory %s", ours, only, strings.TrimSpace(memory))
+	if !only || ours != 3 {
+		fmt.Printf("%s\n", out)
+	}
 }
 
 // setUp is the whole way of a new speaker.
