@@ -21,7 +21,7 @@ type board struct {
 }
 
 // common is what every image has of Debian.
-const common = "systemd-sysv udev kmod systemd-resolved systemd-timesyncd dbus wpasupplicant wireless-regdb iproute2 e2fsprogs " +
+const common = "systemd-sysv udev kmod systemd-resolved systemd-timesyncd dbus wpasupplicant wireless-regdb iproute2 e2fsprogs dosfstools " +
 	"base-files base-passwd util-linux mount coreutils dash libpam-systemd ca-certificates dropbear-bin"
 
 const (
