@@ -21,7 +21,7 @@ type board struct {
 }
 
 // common is what every image has of Debian.
-const common = "systemd-sysv udev kmod systemd-resolved systemd-timesyncd dbus wpasupplicant wireless-regdb iproute2 e2fsprogs " +
+const common = "systemd-sysv udev kmod systemd-resolved systemd-timesyncd dbus wpasupplicant wireless-regdb iproute2 e2fsprogs dosfstools " +
 	"base-files base-passwd util-linux mount coreutils dash libpam-systemd ca-certificates dropbear-bin"
 
 const (
@@ -35,12 +35,12 @@ func boards() []board {
 	const usb = " ?usb_storage ?uas ?xhci_pci ?xhci_plat_hcd ?sd_mod"
 	return []board{{
 		name: "pi64", arch: "arm64", kernel: "linux-image-arm64", pi: true, squeeze: true, packages: "raspi-firmware " + wifiPi,
-		modules: onDisk + "mmc_block bcm2835 sdhci_iproc ?reset_raspberrypi ?pcie_brcmstb ?dwc2" + usb,
+		modules: onDisk + "mmc_block bcm2835 ?bcm2835_wdt sdhci_iproc ?reset_raspberrypi ?pcie_brcmstb ?dwc2" + usb,
 		cmdline: "console=tty1 net.ifnames=0 panic=10 quiet", trees: []string{"bcm2837-rpi", "bcm2711-rpi"},
 		title: "Raspberry Pi 3, 4, Zero 2 W", devices: []string{"pi3-64bit", "pi4-64bit"},
 	}, {
 		name: "pi-armv6", arch: "armel", kernel: "linux-image-rpi", pi: true, packages: "raspi-firmware " + wifiPi,
-		modules: onDisk + "mmc_block bcm2835 sdhci_iproc ?dwc2" + usb,
+		modules: onDisk + "mmc_block bcm2835 ?bcm2835_wdt sdhci_iproc ?dwc2" + usb,
 		cmdline: "console=tty1 net.ifnames=0 panic=10 quiet", trees: []string{"bcm2835-rpi"},
 		title: "Raspberry Pi 1, Zero, Zero W", devices: []string{"pi1-32bit"},
 	}, {

@@ -24,11 +24,11 @@ func fetch(ctx context.Context, o options) (archive string, err error) {
 	if archive, err = filepath.Abs(filepath.Join(o.out, "debian-"+o.board.name+".tar")); err != nil {
 		return "", err
 	}
-	if _, err := os.Stat(archive); err == nil && !o.fresh {
+	include := strings.Fields(common + " " + o.board.kernel + " " + o.board.packages)
+	if !o.fresh && has(archive, include) {
 		return archive, nil
 	}
 	part := strings.TrimSuffix(archive, ".tar") + ".part.tar"
-	include := strings.Fields(common + " " + o.board.kernel + " " + o.board.packages)
 	cmd := exec.CommandContext(ctx, "mmdebstrap", "--quiet", "--variant=extract", "--mode=unshare", "--architectures="+o.board.arch, "--skip=check/qemu",
 		"--components=main,non-free-firmware", "--keyring=/usr/share/keyrings/debian-archive-keyring.gpg",
 		`--aptopt=APT::Install-Recommends "false"`, "--include="+strings.Join(include, ","),
@@ -40,6 +40,24 @@ func fetch(ctx context.Context, o options) (archive string, err error) {
 		return "", err
 	}
 	return archive, os.Rename(part, archive)
+}
+
+// has reports whether an archive is there and has all packages: a newer source may
+// want more of them than it was fetched with.
+func has(archive string, packages []string) bool {
+	if _, err := os.Stat(archive); err != nil {
+		return false
+	}
+	list, err := versions(archive)
+	if err != nil {
+		return false
+	}
+	for _, name := range packages {
+		if list[name] == "" {
+			return false
+		}
+	}
+	return true
 }
 
 // run runs a program; what it printed is part of the error.

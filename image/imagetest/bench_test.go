@@ -118,9 +118,8 @@ func (b *bench) image(board, version, console string) {
 	for _, ending := range []string{".tar", ".list"} { // Debian's packages, fetched by make image
 		from := filepath.Join(top(b.T, "build/image"), "debian-"+board+ending)
 		to := filepath.Join(b.made, "debian-"+board+ending)
-		if _, err := os.Stat(to); err != nil {
-			b.must(os.Link(from, to))
-		}
+		_ = os.Remove(to) // it may be older
+		b.must(os.Link(from, to))
 	}
 	b.run("make", "image", "BOARD="+board, "IMAGEFLAGS=-out "+b.made+" -key "+b.keyFile()+" -version "+version+" -cmdline '"+console+"'")
 	b.note("made %s %s", board, version)

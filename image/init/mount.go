@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -73,7 +74,25 @@ func (m medium) mount(slot disk.Slot) error {
 	if err := unix.Mount("/root/data/var", "/root/var", "", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("mount /var: %w", err)
 	}
+	m.repairBoot()
 	return m.mountBoot("/root/boot", unix.MS_RDONLY)
+}
+
+// repairBoot repairs the boot partition after a power cut while it was writable. FAT
+// has no journal: with half an update's files in it, it would refuse the next one.
+// Only files of the idle slot are written there, so that only those can be lost.
+func (m medium) repairBoot() {
+	const state, dirty = 0x41, 1 // in the first sector of FAT32: it was not unmounted
+	f, err := os.Open(m.Partition(disk.Boot))
+	if err != nil {
+		return // mounting it will say why
+	}
+	defer f.Close()
+	var b [1]byte
+	if _, err := f.ReadAt(b[:], state); err == nil && b[0]&dirty != 0 {
+		fmt.Println("tutti-init: the power was cut while the boot partition was written; repairing it")
+		m.tool(disk.Boot, "fsck.vfat", "-a", "-w")
+	}
 }
 
 // mountData mounts the data partition, repaired or, if nothing else helps, made
@@ -85,19 +104,19 @@ func (m medium) mountData() error {
 	err := mount()
 	if err != nil {
 		fmt.Println("tutti-init: the data partition is damaged, repairing it:", err)
-		m.tool("e2fsck", "-p", "-f")
+		m.tool(disk.Data, "e2fsck", "-p", "-f")
 		err = mount()
 	}
 	if err != nil {
 		fmt.Println("tutti-init: it cannot be repaired, making it anew; settings are lost:", err)
-		m.tool("mkfs.ext4", "-q", "-F", "-L", "tutti-data")
+		m.tool(disk.Data, "mkfs.ext4", "-q", "-F", "-L", "tutti-data")
 		err = mount()
 	}
 	if err != nil {
 		return fmt.Errorf("mount the data partition: %w", err)
 	}
 	if m.short() {
-		m.tool("resize2fs")
+		m.tool(disk.Data, "resize2fs")
 	}
 	return nil
 }
@@ -114,18 +133,23 @@ func (m medium) short() bool {
 	return s.Blocks*uint64(s.Bsize) < size/100*(100-most)
 }
 
-// tool runs one of the slot's own programs on the data partition; they want to see
-// /dev and /proc.
-func (m medium) tool(name string, args ...string) {
+// tool runs one of the slot's own programs on a partition; they want to see /dev and
+// /proc.
+func (m medium) tool(partition int, name string, args ...string) {
 	for _, at := range []string{"/dev", "/proc"} {
 		if err := unix.Mount(at, "/root"+at, "", unix.MS_BIND, ""); err == nil {
 			defer func() { _ = unix.Unmount("/root"+at, 0) }()
 		}
 	}
-	cmd := exec.Command("/usr/sbin/"+name, append(args, m.Partition(disk.Data))...)
+	cmd := exec.Command("/usr/sbin/"+name, append(args, m.Partition(partition))...)
 	cmd.SysProcAttr = &unix.SysProcAttr{Chroot: "/root"}
 	cmd.Dir = "/"
-	if out, err := cmd.CombinedOutput(); err != nil {
+	out, err := cmd.CombinedOutput()
+	const repaired = 1 // the exit code of all fsck: there was something, and it is well
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && strings.Contains(name, "fsck") && exit.ExitCode() == repaired {
+		err = nil
+	}
+	if err != nil {
 		fmt.Printf("tutti-init: %s: %v: %s\n", name, err, out)
 	}
 }

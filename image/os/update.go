@@ -97,8 +97,10 @@ func (m *machine) write(b *update.Bundle) error {
 		return err
 	}
 	dir := filepath.Join(bootDir, slot.String())
-	if err := os.RemoveAll(dir); err != nil {
-		return err
+	for _, name := range append(leftovers(), dir) {
+		if err := os.RemoveAll(name); err != nil {
+			return err
+		}
 	}
 	line := disk.CommandLine(m.card.Table.Signature, slot, b.Manifest.CommandLine)
 	for {
@@ -124,6 +126,14 @@ func (m *machine) write(b *update.Bundle) error {
 		return err
 	}
 	return m.loader.Try(slot, boot.Entry{Version: b.Manifest.Version, CommandLine: line})
+}
+
+// leftovers are the files in which fsck.vfat keeps what it found of an update that a
+// power cut has ended.
+func leftovers() []string {
+	all, _ := filepath.Glob(filepath.Join(bootDir, "FSCK*.REC"))
+	lower, _ := filepath.Glob(filepath.Join(bootDir, "fsck*.rec"))
+	return append(all, lower...)
 }
 
 func writeFile(name string, mode int, r io.Reader) error {
