@@ -92,7 +92,7 @@ func Align(a, b *Recording, step time.Duration) ([]Offset, error) {
 	for at := from; at < to; at += int64(step) {
 		x, okA := a.window(k, at, windowSize)
 		y, okB := b.window(k, at, windowSize)
-		if !okA || !okB || power(x) < silence || power(y) < silence || halfSilent(x, y) {
+		if !okA || !okB || power(x) < silence || power(y) < silence || halfSilent(x, y) || c.edge(x) || c.edge(y) {
 			continue
 		}
 		coarse := c.lag(x, y)
@@ -125,6 +125,18 @@ func newCorrelator() *correlator {
 		c.taper[i] = 0.5 - 0.5*math.Cos(2*math.Pi*(float64(i)+0.5)/windowSize)
 	}
 	return c
+}
+
+// edge reports whether nearly all of a window's sound lies at its edges, where the
+// taper takes it: what is left of a tune's first note is a few periods of its bass,
+// which fit each other a period further as well.
+func (c *correlator) edge(x []float64) bool {
+	const steady, least = 0.375, 0.5 // Hann's mean square, and the share of it asked for
+	sum := 0.0
+	for i, s := range x {
+		sum += s * s * c.taper[i] * c.taper[i]
+	}
+	return sum/float64(len(x)) < steady*least*power(x)
 }
 
 func (c *correlator) spectrum(x []float64) []complex128 {

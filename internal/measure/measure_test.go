@@ -120,3 +120,17 @@ func TestPercentile(t *testing.T) {
 		}
 	}
 }
+
+// A window with sound in its last fifth only says nothing; with half it does.
+func TestEdge(t *testing.T) {
+	c := newCorrelator()
+	for share, want := range map[float64]bool{0.2: true, 0.3: true, 0.5: false, 1: false} {
+		x := make([]float64, windowSize)
+		for i := int(float64(len(x)) * (1 - share)); i < len(x); i++ {
+			x[i] = math.Sin(float64(i) * 0.01)
+		}
+		if c.edge(x) != want {
+			t.Errorf("sound in the last %g of the window: edge %v", share, !want)
+		}
+	}
+}
