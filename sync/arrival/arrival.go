@@ -60,7 +60,7 @@ func (c *Clock) Add(sent timebase.House, at timebase.Local) time.Duration {
 		c.restart(sent, at)
 	}
 	delay := c.HouseAt(at).Sub(sent)
-	if delay < slower {
+	if delay < max(slower, time.Duration(0.5e9*c.delays.mean())) {
 		c.slowAt, c.least, c.slow = at, absurd, 0
 	}
 	c.least = min(c.least, delay)
