@@ -103,6 +103,10 @@ func (p *Player) Stop() {
 	})
 }
 
+// Sync returns when the audio thread has begun another round: what it was doing in the
+// one before, such as a drain, is over.
+func (p *Player) Sync() { p.wait(func(*thread) {}) }
+
 // wait has the thread run a command and reports whether it did.
 func (p *Player) wait(command func(*thread)) bool {
 	ran := make(chan struct{})

@@ -22,8 +22,9 @@ func (e Estimate) Moved(d time.Duration) Estimate {
 
 const (
 	// MaxLead is how fast a Follower goes from one estimate to another, as a ratio:
-	// a change of pitch by less than two cents, which is not heard.
-	MaxLead = 1000e-6
+	// a change of pitch by less than a cent, which is not heard, and slow enough for
+	// servo.Timeline to follow without a jump.
+	MaxLead = 500e-6
 	// LeapBeyond is the difference that a Follower leaps rather than leads over.
 	LeapBeyond = 250 * time.Millisecond
 
@@ -62,8 +63,15 @@ func (f *Follower) Follow(goal Estimate, l timebase.Local) Estimate {
 	return next
 }
 
-// Wrong returns how far what is played by is from the goal at l, in house time.
+// Set makes e what is played by, as it is.
+func (f *Follower) Set(e Estimate) { f.estimate = e }
+
+// Wrong returns how far what is played by is from the goal at l, in house time; 0
+// when nothing is.
 func (f *Follower) Wrong(goal Estimate, l timebase.Local) time.Duration {
+	if f.estimate.Samples == 0 {
+		return 0
+	}
 	return time.Duration(math.Abs(float64(goal.HouseAt(l).Sub(f.estimate.HouseAt(l)))))
 }
 
