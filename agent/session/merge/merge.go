@@ -20,6 +20,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tutti-audio/tutti/internal/handoff"
 	"github.com/tutti-audio/tutti/ostp"
 	"github.com/tutti-audio/tutti/ostp/control"
 	"github.com/tutti-audio/tutti/ostp/describe"
@@ -72,6 +73,8 @@ type Path struct {
 	merge    *Merge
 	exact    bool
 	drain    func()
+	queue    handoff.Ring
+	packet   ostp.Packet
 	estimate offset.Estimate
 }
 
@@ -79,12 +82,16 @@ type Path struct {
 // house time is the sender's, not one that is a way behind it.
 func (m *Merge) NewPath(exact bool) *Path { return &Path{merge: m, exact: exact} }
 
-// Start begins to play by the path; the first starts the player.
+// Start begins to play by the path; the first starts the player. drain, if not nil, is
+// called once in each of the audio thread's rounds; it calls Push and never waits.
 func (p *Path) Start(f playout.Format, drain func()) error {
 	m := p.merge
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	p.drain = drain
+	p.drain = p.pull
+	if drain != nil {
+		p.drain = drain
+	}
 	if len(m.paths) > 0 {
 		if f.Codec != m.format.Codec {
 			return ErrOther
@@ -116,9 +123,7 @@ func (m *Merge) remove(p *Path) {
 func (m *Merge) publish() {
 	drains := make([]func(), 0, len(m.paths))
 	for _, p := range m.paths {
-		if p.drain != nil {
-			drains = append(drains, p.drain)
-		}
+		drains = append(drains, p.drain)
 	}
 	m.drains.Store(&drains)
 }
@@ -129,7 +134,20 @@ func (m *Merge) drain() {
 	}
 }
 
-// Push hands a packet to the player.
+// Queue takes a packet from a session that has a goroutine of its own for that.
+func (p *Path) Queue(packet *ostp.Packet, arrived timebase.Local) { p.queue.Push(packet, arrived) }
+
+// pull hands the player what was queued.
+func (p *Path) pull() {
+	for q := p.queue.Peek(); q != nil; q = p.queue.Peek() {
+		p.packet.SetSequence(q.Sequence)
+		p.packet.MediaTimestamp, p.packet.Marker, p.packet.Payload = q.Media, q.Fresh, q.Payload
+		p.Push(&p.packet, q.Arrived)
+		p.queue.Pop()
+	}
+}
+
+// Push hands a packet to the player, within a drain.
 func (p *Path) Push(packet *ostp.Packet, arrived timebase.Local) {
 	p.merge.sink.Push(packet, arrived)
 }
@@ -142,6 +160,19 @@ func (p *Path) SetClock(e offset.Estimate) {
 	p.estimate = e
 	if m.reference == p {
 		m.lead()
+	}
+}
+
+// Leap makes the path's time hold at once, if it is the reference: for when so much
+// comes late that a jump is less than what it ends.
+func (p *Path) Leap(e offset.Estimate) {
+	m := p.merge
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p.estimate = e
+	if m.reference == p {
+		m.follower.Set(e)
+		m.sink.SetClock(e)
 	}
 }
 

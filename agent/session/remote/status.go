@@ -1,0 +1,82 @@
+package remote
+
+import (
+	"context"
+	"time"
+
+	"github.com/tutti-audio/tutti/ostp/describe"
+	"github.com/tutti-audio/tutti/sync/offset"
+	"github.com/tutti-audio/tutti/sync/timebase"
+)
+
+// Counters is what a receiver has counted.
+type Counters struct {
+	Packets     uint64 `json:"packets"` // of the stream, with parity
+	Bytes       uint64 `json:"bytes"`
+	Damaged     uint64 `json:"damaged"`
+	OtherStream uint64 `json:"other_stream"`
+	UnknownType uint64 `json:"unknown_type"`
+	Parity      uint64 `json:"parity"`    // FEC packets
+	Recovered   uint64 `json:"recovered"` // by them
+	Expected    uint64 `json:"expected"`
+	Lost        uint64 `json:"lost"`     // given up
+	Asked       uint64 `json:"asked"`    // NACKs' sequence numbers
+	Repaired    uint64 `json:"repaired"` // that came after they were asked for
+}
+
+// Counters returns what has been counted so far.
+func (r *Receiver) Counters() Counters {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := r.counts
+	c.Expected, c.Lost, c.Asked, c.Repaired = r.gaps.expect, r.gaps.lost, r.gaps.asked, r.gaps.came
+	return c
+}
+
+// Quality is how the way to the source is.
+type Quality struct {
+	RoundTrip time.Duration // to the relay
+	Jitter    time.Duration // by which 99 of 100 packets are delayed at most
+	Buffer    time.Duration // for which packets wait
+	Loss      float64       // share of packets that were lost on the way, repaired or not
+	Idle      time.Duration // since media last came
+}
+
+// Quality returns how the way is now.
+func (r *Receiver) Quality() Quality {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	q := Quality{RoundTrip: r.member.roundTrip(), Jitter: r.clock.Delay(missShare), Buffer: r.buffer.now}
+	if r.gaps.expect > 0 {
+		q.Loss = float64(r.gaps.lost+r.gaps.came+r.counts.Recovered) / float64(r.gaps.expect)
+	}
+	if r.last != 0 {
+		q.Idle = r.config.Clock.Now().Sub(r.last)
+	}
+	return q
+}
+
+// Done is closed when the receiver has ended.
+func (r *Receiver) Done() <-chan struct{} { return r.ctx.Done() }
+
+// Err says why it ended.
+func (r *Receiver) Err() error { return context.Cause(r.ctx) }
+
+// Stream returns the stream's description with the present tags.
+func (r *Receiver) Stream() describe.Stream {
+	s := r.stream
+	s.Tags = *r.tags.Load()
+	return s
+}
+
+// Clock returns what the path is told of house time.
+func (r *Receiver) Clock() offset.Estimate {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.clock.Packets() == 0 {
+		return offset.Estimate{}
+	}
+	return r.clock.Estimate(r.lastHeard()).Moved(r.stream.Latency - r.buffer.now)
+}
+
+func (r *Receiver) lastHeard() timebase.Local { return r.last }
