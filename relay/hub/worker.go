@@ -1,0 +1,183 @@
+package hub
+
+import (
+	"encoding/binary"
+	"errors"
+	"net/netip"
+	"runtime"
+	"time"
+
+	"github.com/tutti-audio/tutti/internal/udp"
+	"github.com/tutti-audio/tutti/ostp"
+	"github.com/tutti-audio/tutti/ostp/line"
+)
+
+const (
+	receiveBatch = 32
+	maxDatagram  = ostp.MaxPacket + 1
+	probeByte    = 0x7D
+	probeSize    = 25
+	errorEvery   = 1e9 // ns for each ERR line of one kind of trouble
+)
+
+// worker serves one socket. Everything but counts belongs to its goroutine.
+type worker struct {
+	hub     *Hub
+	port    *udp.Port
+	fan     *udp.Fan
+	counts  counts
+	packet  ostp.Packet
+	built   ostp.Packet
+	missing []uint16
+	lacking []uint16
+	payload []byte
+	scratch []byte
+}
+
+func newWorker(h *Hub, p *udp.Port) *worker {
+	return &worker{hub: h, port: p, fan: p.Fan(), scratch: make([]byte, 0, ostp.MaxPacket)}
+}
+
+// run reads until the hub is closed. The thread is its own: it sleeps in the
+// system call.
+func (w *worker) run() {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for !w.hub.closed() {
+		n, err := w.port.Wait()
+		if err != nil {
+			w.counts.SocketErrors.Add(1)
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
+		now := w.hub.clock.now()
+		for i := range n {
+			b, from := w.port.Datagram(i)
+			w.datagram(b, from, now)
+		}
+	}
+}
+
+// datagram tells what came by its first byte (RFC 7983).
+func (w *worker) datagram(b []byte, from *udp.Name, now int64) {
+	if len(b) == 0 {
+		return
+	}
+	addr := from.AddrPort()
+	m := w.hub.members.get(addr)
+	switch {
+	case b[0]>>6 == 2:
+		if m == nil {
+			w.counts.Strangers.Add(1)
+			return
+		}
+		w.media(m, b, now)
+	case b[0] == probeByte && len(b) == probeSize:
+		w.probe(m, b, from, now)
+	case b[0] >= 'A' && b[0] <= 'Z':
+		w.line(m, addr, b, from, now)
+	default:
+		w.counts.Foreign.Add(1)
+	}
+}
+
+// probe answers the 25-byte clock probe of members: T2 and T3 are the hub's clock,
+// which never steps.
+func (w *worker) probe(m *member, b []byte, from *udp.Name, now int64) {
+	if m == nil || !m.proven.Load() || !m.lines.allow(now, lineEvery, lineBurst) {
+		w.counts.Limited.Add(1)
+		return
+	}
+	m.seen.Store(now)
+	binary.LittleEndian.PutUint64(b[9:], uint64(now))
+	binary.LittleEndian.PutUint64(b[17:], uint64(w.hub.clock.now()))
+	w.counts.Probes.Add(1)
+	_ = w.port.Send(b, from)
+}
+
+func (w *worker) line(m *member, addr netip.AddrPort, b []byte, from *udp.Name, now int64) {
+	o := origin{way: way{addr: addr, name: from}, member: m, size: len(b)}
+	w.hub.line(&o, b, now)
+}
+
+// media takes one packet of a member.
+func (w *worker) media(m *member, b []byte, now int64) {
+	if err := ostp.ParsePacket(&w.packet, b); err != nil {
+		if errors.Is(err, ostp.ErrCRC) {
+			w.counts.BadCRC.Add(1)
+		} else {
+			w.counts.Foreign.Add(1)
+		}
+		return
+	}
+	m.seen.Store(now)
+	if ostp.PayloadType(w.packet.PayloadType) == ostp.NACK {
+		w.nack(m, now)
+		return
+	}
+	limit := int64(w.hub.settings.Load().SourceBytes)
+	if !m.volume.allowCost(now, int64(len(b))*1e9/limit, 1e9) {
+		w.counts.Dropped.Add(1)
+		return
+	}
+	if c := m.channel; c.floor.Load() == m || w.hub.takeFloor(m, now) {
+		c.floorAt.Store(now)
+		w.forward(m, b, now)
+		return
+	}
+	w.counts.Refused.Add(1)
+	if m.errors.allow(now, errorEvery, 2) {
+		w.hub.tell(m, line.Err{Word: line.NoPermission})
+	}
+}
+
+// forward keeps the packet in w.packet, whose bytes are b, and sends it to all.
+func (w *worker) forward(m *member, b []byte, now int64) {
+	w.counts.PacketsIn.Add(1)
+	w.counts.BytesIn.Add(uint64(len(b)))
+	c, isFEC := m.channel, ostp.PayloadType(w.packet.PayloadType) == ostp.FEC
+	if r := c.ring(w.packet.SSRC); !isFEC {
+		if r == nil {
+			r = c.begin(w.packet.SSRC, now)
+		}
+		if r != nil && r.keep(w.packet.Sequence(), b) {
+			w.counts.Duplicates.Add(1)
+			return
+		}
+	}
+	a := c.audience.Load()
+	names := a.plain
+	if isFEC {
+		names = names[:a.fec]
+	}
+	var but, nor *udp.Name
+	but = m.name
+	if twin := m.twin.Load(); twin != nil {
+		nor = twin.name
+	}
+	sent := w.fan.SendAll(b, names, but, nor)
+	sent += w.forwardOthers(a, m, b, isFEC)
+	w.counts.PacketsOut.Add(uint64(sent))
+	w.counts.BytesOut.Add(uint64(sent) * uint64(len(b)))
+}
+
+// forwardOthers sends to those who are not proven or not reached by plain UDP. FEC
+// is for neither but who asked for it.
+func (w *worker) forwardOthers(a *audience, from *member, b []byte, isFEC bool) (sent int) {
+	for _, m := range a.metered {
+		if !m.same(from) && !isFEC && m.spend(len(b)) && w.port.Send(b, m.name) == nil {
+			sent++
+		}
+	}
+	if len(a.sinks) == 0 {
+		return sent
+	}
+	shared := &Shared{Packet: append([]byte(nil), b...)}
+	for _, m := range a.sinks {
+		if !m.same(from) && (!isFEC || m.options.FEC) {
+			m.sink.Media(shared)
+			sent++
+		}
+	}
+	return sent
+}
