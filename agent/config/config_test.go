@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/tutti-audio/tutti/internal/nearest"
 )
 
 func TestParseSetsEveryKey(t *testing.T) {
@@ -241,7 +243,7 @@ func TestDefaultStateDir(t *testing.T) {
 func TestNearest(t *testing.T) {
 	all := []string{"volume", "mute", "trim"}
 	for text, want := range map[string]string{"volum": "volume", "vloume": "volume", "MUTE": "mute", "tirm": "trim", "xyzzy": "", "": ""} {
-		if got := Nearest(text, all); got != want {
+		if got := nearest.To(text, all); got != want {
 			t.Errorf("nearest to %q: got %q, want %q", text, got, want)
 		}
 	}
