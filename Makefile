@@ -17,6 +17,7 @@ SMALL    := crypto/... net/... encoding/... vendor/... regexp/... text/... go/..
 	github.com/hajimehoshi/... github.com/jfreymuth/vorbis/... github.com/jfreymuth/oggvorbis/... github.com/mewkiz/... strings bytes path/... io/... sort errors internal/strconv
 GCFLAGS  := $(foreach p,$(SMALL),-gcflags=$(p)=-l)
 BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -tags nethttpomithttp2 $(GCFLAGS) -ldflags '$(LDFLAGS)'
+RELAYBUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 ARCHES  := arm-6 arm-7 arm64 amd64 riscv64
 AUDIO   ?=
 
@@ -25,8 +26,9 @@ AUDIO   ?=
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
-build: ## build/tutti, static
+build: ## build/tutti and build/tutti-relay, static
 	$(BUILD) -o build/tutti ./agent/cmd/tutti
+	$(RELAYBUILD) -o build/tutti-relay ./relay/cmd/tutti-relay
 
 cross: $(ARCHES:%=build/tutti-linux-%) ## build/tutti-linux-ARCH for every board
 	@ls -l build/tutti-linux-*

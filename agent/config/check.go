@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/tutti-audio/tutti/hw/panel"
+	"github.com/tutti-audio/tutti/internal/nearest"
 	"github.com/tutti-audio/tutti/ostp"
 	"github.com/tutti-audio/tutti/sync/playout"
 )
@@ -41,7 +42,7 @@ func oneOf(choices ...string) func(any) error {
 				return nil
 			}
 		}
-		return fmt.Errorf("%q is not known%s: use %s", text, didYouMean(text, choices), strings.Join(choices, ", "))
+		return fmt.Errorf("%q is not known%s: use %s", text, nearest.Hint(text, choices), strings.Join(choices, ", "))
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/tutti-audio/tutti/internal/nearest"
 )
 
 // maxFile is the longest file that is read, in bytes.
@@ -178,7 +180,7 @@ func (r *reader) suggest(name string) string {
 		last = append(last, k.Name[strings.LastIndexByte(k.Name, '.')+1:])
 	}
 	short := name[strings.LastIndexByte(name, '.')+1:]
-	near := Nearest(short, last)
+	near := nearest.To(short, last)
 	if near == "" {
 		return ": `tutti run --print-config` lists them all"
 	}
@@ -228,7 +230,7 @@ func tableNames() (names []string) {
 }
 
 func orList(name string, all []string) string {
-	if n := Nearest(name, all); n != "" {
+	if n := nearest.To(name, all); n != "" {
 		return fmt.Sprintf(": did you mean [%s]?", n)
 	}
 	return ": there are [" + strings.Join(all, "] and [") + "]"

@@ -43,4 +43,3 @@ func TestRing(t *testing.T) {
 		t.Errorf("%d dropped, want 3", d)
 	}
 }
-

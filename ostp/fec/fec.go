@@ -39,8 +39,10 @@ const (
 	headerSize = 4
 	prefixSize = 7
 
-	// MaxData and MaxParity are how many packets a block has at most.
-	MaxData, MaxParity = 64, 64
+	// MaxData is how many data packets a block has at most.
+	MaxData = 64
+	// MaxParity is how many of parity it has at most.
+	MaxParity = 64
 	// MaxPayload is the longest payload that is protected: parity must fit a packet
 	// off the LAN.
 	MaxPayload = 1172 - headerSize - prefixSize

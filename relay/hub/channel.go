@@ -31,6 +31,7 @@ type channel struct {
 	audience atomic.Pointer[audience]
 	floor    atomic.Pointer[member]
 	floorAt  atomic.Int64
+	payload  atomic.Uint32            // type of the latest packet but FEC
 	rings    atomic.Pointer[[2]*ring] // the present SSRC's, and that before
 	ringAt   pace
 

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 
+	"github.com/tutti-audio/tutti/ostp"
 	"github.com/tutti-audio/tutti/ostp/line"
 )
 
@@ -75,9 +76,10 @@ func (h *Hub) Description(channel, session string) (text []byte, etag string, er
 // State is what anybody may know of a channel.
 type State struct {
 	Exists, Private bool
-	Live            bool // somebody sends; never told of a private one
-	Members         int  // never told of a private one
-	Member          bool // the session is that of a member
+	Live            bool             // somebody sends; never told of a private one
+	Members         int              // never told of a private one
+	Member          bool             // the session is that of a member
+	PayloadType     ostp.PayloadType // of the latest packet; 0: none, or never told
 }
 
 // State returns what the owner of a session, which may be empty, may know.
@@ -90,6 +92,7 @@ func (h *Hub) State(channel, session string) State {
 		return s
 	}
 	s.Exists, s.Members = true, len(c.members)
+	s.PayloadType = ostp.PayloadType(c.payload.Load())
 	s.Live = c.floor.Load() != nil && h.clock.now()-c.floorAt.Load() < floorHold
 	return s
 }

@@ -137,6 +137,7 @@ func (w *worker) forward(m *member, b []byte, now int64) {
 	w.counts.BytesIn.Add(uint64(len(b)))
 	c, isFEC := m.channel, ostp.PayloadType(w.packet.PayloadType) == ostp.FEC
 	if r := c.ring(w.packet.SSRC); !isFEC {
+		c.payload.Store(uint32(w.packet.PayloadType))
 		if r == nil {
 			r = c.begin(w.packet.SSRC, now)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/tutti-audio/tutti/agent"
 	"github.com/tutti-audio/tutti/agent/config"
 	"github.com/tutti-audio/tutti/agent/control"
+	"github.com/tutti-audio/tutti/internal/nearest"
 )
 
 // finder is how commands reach speakers and sources.
@@ -135,7 +136,7 @@ func (f *finder) rooms(ctx context.Context, name string) ([]control.Peer, error)
 	if len(all.Speakers) == 0 {
 		return nil, notFound("no speaker answered within %v: is one running (tutti run)? `tutti doctor` looks for what is wrong", f.wait)
 	}
-	near := config.Nearest(name, roomNames(all.Speakers))
+	near := nearest.To(name, roomNames(all.Speakers))
 	if near != "" {
 		return nil, notFound("there is no speaker or room %q: did you mean %q?", name, near)
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/tutti-audio/tutti/agent/config"
+	"github.com/tutti-audio/tutti/internal/nearest"
 	"github.com/tutti-audio/tutti/ostp"
 	"github.com/tutti-audio/tutti/ostp/codec"
 )
@@ -55,7 +55,7 @@ func parseLatency(text string) (profile, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil {
 		hint := ""
-		if near := config.Nearest(text, profileNames()); near != "" {
+		if near := nearest.To(text, profileNames()); near != "" {
 			hint = ", did you mean " + near + "?"
 		}
 		return profile{}, misused("latency %q%s: use %s, or a duration such as 80ms", text, hint, strings.Join(profileNames(), ", "))

@@ -13,8 +13,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/tutti-audio/tutti/agent/config"
 	"github.com/tutti-audio/tutti/internal/journal"
+	"github.com/tutti-audio/tutti/internal/nearest"
 )
 
 // version is set by the linker.
@@ -156,7 +156,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	}
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	if near := config.Nearest(unknown.GetSpecifiedName(), names); near != "" {
+	if near := nearest.To(unknown.GetSpecifiedName(), names); near != "" {
 		return fmt.Errorf("%w: did you mean --%s?", err, near)
 	}
 	return fmt.Errorf("%w: `%s --help` lists the flags", err, cmd.CommandPath())

@@ -42,7 +42,8 @@ type ReceiverConfig struct {
 	Membership
 	Path Path
 	SSRC uint32 // of this speaker's reports
-	Only uint32 // the stream's SSRC; 0: whatever plays
+	// Claim, if not nil, is asked whether the stream of this SSRC is the one to play.
+	Claim func(ssrc uint32) bool
 }
 
 // Receiver hears one stream by a relay until that ends or Close is called.
@@ -67,6 +68,7 @@ type Receiver struct {
 	told    timebase.Local // when the path was last told the time
 	parity  timebase.Local // when parity last came
 	last    timebase.Local // when media last came
+	before  loss
 
 	ctx    context.Context
 	cancel context.CancelCauseFunc
@@ -86,7 +88,7 @@ func Join(ctx context.Context, c ReceiverConfig) (*Receiver, error) {
 	if err == nil {
 		_, err = codec.NewDecoder(decoderFor(stream))
 	}
-	if err == nil && c.Only != 0 && stream.SSRC != c.Only {
+	if err == nil && c.Claim != nil && !c.Claim(stream.SSRC) {
 		err = ErrChanged
 	}
 	if err != nil {

@@ -25,6 +25,10 @@ const (
 	DefaultHTTP = 5102
 )
 
+// MaxPayload is the longest payload that crosses the internet in one piece (docs/spec,
+// section 1).
+const MaxPayload = 1172
+
 // Reasons for which a membership ends by itself.
 var (
 	ErrSilent  = errors.New("the relay has fallen silent")

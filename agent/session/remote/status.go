@@ -39,21 +39,42 @@ type Quality struct {
 	Jitter    time.Duration // by which 99 of 100 packets are delayed at most
 	Buffer    time.Duration // for which packets wait
 	Loss      float64       // share of packets that were lost on the way, repaired or not
-	Idle      time.Duration // since media last came
 }
 
 // Quality returns how the way is now.
 func (r *Receiver) Quality() Quality {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	q := Quality{RoundTrip: r.member.roundTrip(), Jitter: r.clock.Delay(missShare), Buffer: r.buffer.now}
-	if r.gaps.expect > 0 {
-		q.Loss = float64(r.gaps.lost+r.gaps.came+r.counts.Recovered) / float64(r.gaps.expect)
+	return Quality{RoundTrip: r.member.roundTrip(), Jitter: r.clock.Delay(missShare), Buffer: r.buffer.now, Loss: r.before.share}
+}
+
+// lossEvery is how often the share of losses is taken.
+const lossEvery = time.Second
+
+// loss is what was lost until some time, and the share of the time before.
+type loss struct {
+	at             timebase.Local
+	expected, lost uint64
+	share          float64
+}
+
+// Way returns how well the stream comes: how long ago its last packet did, whether
+// one ever has, and the share that was lost on the way of late.
+func (r *Receiver) Way() (idle time.Duration, playing bool, lost float64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.last == 0 {
+		return 0, false, 0
 	}
-	if r.last != 0 {
-		q.Idle = r.config.Clock.Now().Sub(r.last)
+	now := r.config.Clock.Now()
+	if b := &r.before; now.Sub(b.at) >= lossEvery {
+		next := loss{at: now, expected: r.gaps.expect, lost: r.gaps.lost + r.gaps.came + r.counts.Recovered}
+		if next.expected > b.expected {
+			next.share = float64(next.lost-b.lost) / float64(next.expected-b.expected)
+		}
+		*b = next
 	}
-	return q
+	return now.Sub(r.last), true, r.before.share
 }
 
 // Done is closed when the receiver has ended.
@@ -76,7 +97,5 @@ func (r *Receiver) Clock() offset.Estimate {
 	if r.clock.Packets() == 0 {
 		return offset.Estimate{}
 	}
-	return r.clock.Estimate(r.lastHeard()).Moved(r.stream.Latency - r.buffer.now)
+	return r.clock.Estimate(r.last).Moved(r.stream.Latency - r.buffer.now)
 }
-
-func (r *Receiver) lastHeard() timebase.Local { return r.last }

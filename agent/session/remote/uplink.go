@@ -65,12 +65,14 @@ func (u *Uplink) run() {
 // stay publishes the description until the membership ends.
 func (u *Uplink) stay(m *member) {
 	var published describe.Stream
+	var session string // a relay that was restarted gives another, and knows nothing
 	var at time.Time
 	for m.ctx.Err() == nil {
-		if s := u.describe(); s != published || time.Since(at) > publishEvery {
+		s, now := u.describe(), m.token()
+		if s != published || now != session || time.Since(at) > publishEvery {
 			err := m.publish(m.ctx, &s)
 			if err == nil {
-				published, at = s, time.Now()
+				published, session, at = s, now, time.Now()
 				u.say("")
 			} else if m.ctx.Err() == nil {
 				u.say(err.Error())

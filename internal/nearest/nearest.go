@@ -1,13 +1,14 @@
-package config
+// Package nearest finds the word that a mistyped one was probably meant to be.
+package nearest
 
 import (
 	"fmt"
 	"strings"
 )
 
-// Nearest returns the candidate that text was probably meant to be, or nothing
-// when none is near.
-func Nearest(text string, candidates []string) string {
+// To returns the candidate that text was probably meant to be, or nothing when none
+// is near.
+func To(text string, candidates []string) string {
 	best, least := "", 1+max(2, len(text)/3)
 	for _, c := range candidates {
 		a, b := strings.ToLower(text), strings.ToLower(c)
@@ -22,9 +23,9 @@ func Nearest(text string, candidates []string) string {
 	return best
 }
 
-// didYouMean is Nearest for the middle of a message.
-func didYouMean(text string, candidates []string) string {
-	if n := Nearest(text, candidates); n != "" {
+// Hint is To for the middle of a message.
+func Hint(text string, candidates []string) string {
+	if n := To(text, candidates); n != "" {
 		return fmt.Sprintf(", did you mean %q?", n)
 	}
 	return ""

@@ -1,0 +1,132 @@
+// Package relay assembles one relay from its configuration and keeps it running:
+// hub, HTTP, reload and drain. A Relay has one owner; Close waits for everything.
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/tutti-audio/tutti/relay/config"
+	"github.com/tutti-audio/tutti/relay/hub"
+	"github.com/tutti-audio/tutti/relay/web"
+)
+
+// Relay is one relay.
+type Relay struct {
+	log  *slog.Logger
+	hub  *hub.Hub
+	web  *web.Server
+	http net.Listener
+
+	mu     sync.Mutex
+	config config.Config
+	wait   sync.WaitGroup
+}
+
+// New opens all sockets and begins to serve.
+func New(c config.Config, log *slog.Logger) (_ *Relay, err error) {
+	r := &Relay{log: log, config: c}
+	defer func() {
+		if err != nil {
+			r.Close()
+		}
+	}()
+	listen, err := config.Address(c.Listen)
+	if err != nil {
+		return nil, err
+	}
+	if r.hub, err = hub.New(hub.Config{Listen: listen, Settings: c.Settings(), Log: log}); err != nil {
+		return nil, err
+	}
+	r.web = web.New(web.Config{Hub: r.hub, Settings: webSettings(c), Log: log})
+	if r.http, err = r.serve(c.HTTP); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func webSettings(c config.Config) web.Settings {
+	return web.Settings{Public: c.Public, Origins: c.Origins, RawIsFull: c.RawIsFull, Connections: c.Limits.WebSockets}
+}
+
+// serve answers HTTP on an address; none if that is empty.
+func (r *Relay) serve(address string) (net.Listener, error) {
+	if address == "" {
+		return nil, nil
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("cannot serve HTTP: %w: choose another address with http", err)
+	}
+	r.wait.Go(func() {
+		if err := r.web.Serve(l); err != nil {
+			r.log.Error("HTTP is not served any more", "error", err)
+		}
+	})
+	return l, nil
+}
+
+// Hub returns the relay's hub.
+func (r *Relay) Hub() *hub.Hub { return r.hub }
+
+// HTTPAddr returns the address that HTTP is served on, or nil.
+func (r *Relay) HTTPAddr() net.Addr {
+	if r.http == nil {
+		return nil
+	}
+	return r.http.Addr()
+}
+
+// Apply takes a changed configuration over. Addresses stay what they were.
+func (r *Relay) Apply(c config.Config) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old := r.config
+	if c.Listen != old.Listen || c.HTTP != old.HTTP || c.Lines != old.Lines || c.Metrics != old.Metrics {
+		r.log.Warn("addresses to listen on are taken over at the next start only")
+	}
+	r.config = c
+	r.hub.Apply(c.Settings())
+	r.web.Apply(webSettings(c))
+}
+
+// Drain asks members to go and waits until they have, or the configured time is
+// over, or the context ends. Media flows meanwhile.
+func (r *Relay) Drain(ctx context.Context) {
+	r.mu.Lock()
+	c := r.config
+	r.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, c.DrainTime())
+	defer cancel()
+	r.hub.Drain(c.MoveTo)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, members := r.hub.Size(); members == 0 {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// Close ends the service at once and waits.
+func (r *Relay) Close() error {
+	var err error
+	if r.web != nil {
+		err = r.web.Close()
+	}
+	r.wait.Wait()
+	if r.hub != nil {
+		err = errors.Join(err, r.hub.Close())
+	}
+	return err
+}
