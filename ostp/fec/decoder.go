@@ -77,7 +77,7 @@ func (d *Decoder) AddParity(p *ostp.Packet) ([]ostp.Packet, error) {
 		return nil, err
 	}
 	b := d.blockOf(p, h)
-	if b.k != h.k || b.m != h.m || b.size != len(p.Payload)-headerSize || b.first.SSRC != p.SSRC {
+	if b.k != h.k || b.m != h.m || b.size != len(p.Payload)-headerSize || b.first.SSRC != ^p.SSRC {
 		d.bad++
 		return nil, ErrFormat
 	}
@@ -94,7 +94,7 @@ func (d *Decoder) AddParity(p *ostp.Packet) ([]ostp.Packet, error) {
 // is new.
 func (d *Decoder) blockOf(p *ostp.Packet, h header) *block {
 	for i := range d.blocks {
-		if b := &d.blocks[i]; b.set && b.first.Sequence() == p.Sequence() && b.first.SSRC == p.SSRC {
+		if b := &d.blocks[i]; b.set && b.first.Sequence() == h.first && b.first.SSRC == ^p.SSRC {
 			return b
 		}
 	}
@@ -107,7 +107,8 @@ func (d *Decoder) blockOf(p *ostp.Packet, h header) *block {
 		b.parity[i] = b.parity[i][:0]
 	}
 	b.first, b.k, b.m, b.size, b.have, b.set = *p, h.k, h.m, len(p.Payload)-headerSize, 0, true
-	b.first.Payload = nil
+	b.first.SSRC, b.first.Payload = ^p.SSRC, nil
+	b.first.SetSequence(h.first)
 	return b
 }
 

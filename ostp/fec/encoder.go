@@ -1,6 +1,8 @@
 package fec
 
 import (
+	"encoding/binary"
+
 	"github.com/tutti-audio/tutti/ostp"
 )
 
@@ -13,6 +15,7 @@ type Encoder struct {
 	count  int
 	first  ostp.Packet
 	parity []ostp.Packet
+	made   uint32 // parity packets
 }
 
 // SetShape sets how many data packets a block has and how many of parity follow
@@ -88,6 +91,11 @@ func (e *Encoder) finish() ([]ostp.Packet, error) {
 func (e *Encoder) packet(index int, shard []byte) ostp.Packet {
 	p := e.first
 	p.Marker, p.PayloadType, p.Surplus = false, uint8(ostp.FEC), nil
-	p.Payload = append([]byte{version, byte(e.k), byte(e.m), byte(index)}, shard...)
+	p.Payload = append([]byte{version, byte(e.k), byte(e.m), byte(index)}, 0, 0, 0, 0)
+	binary.BigEndian.PutUint32(p.Payload[4:], e.first.Sequence())
+	p.Payload = append(p.Payload, shard...)
+	p.SSRC = ^e.first.SSRC
+	p.SetSequence(e.made)
+	e.made++
 	return p
 }

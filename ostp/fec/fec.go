@@ -8,14 +8,16 @@
 // longest. The code is the one of Vandermonde's matrix made systematic, over the
 // polynomial x^8+x^4+x^3+x^2+1.
 //
-// A parity packet is an OSTP packet of type FEC. Its SSRC and stream are those of
-// the data; its sequence is the block's first, since parity takes no sequence of
-// its own; its timestamps are those of the block's first packet. Its payload:
+// A parity packet is an OSTP packet of type FEC. Its stream_id is the data's and its
+// SSRC the complement of the data's, with sequence numbers of its own: parity takes
+// none of the data's, and where packets are encrypted (SRTP) no two may share SSRC
+// and sequence. Its timestamps are those of the block's first packet. Its payload:
 //
 //	 0                   1                   2                   3
 //	 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
 //	+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
 //	|  version = 1  |       k       |       m       |     index     |
+//	|           sequence of the block's first data packet           |
 //	|  parity: as long as the block's longest shard …               |
 //
 // and a shard's prefix is the payload's length (16 bits), marker and payload type
@@ -36,7 +38,7 @@ import (
 
 const (
 	version    = 1
-	headerSize = 4
+	headerSize = 8
 	prefixSize = 7
 
 	// MaxData is how many data packets a block has at most.
@@ -55,13 +57,16 @@ var (
 )
 
 // header is what a parity packet says of its block.
-type header struct{ k, m, index int }
+type header struct {
+	k, m, index int
+	first       uint32
+}
 
 func parseHeader(payload []byte) (header, error) {
 	if len(payload) <= headerSize+prefixSize || payload[0] != version {
 		return header{}, ErrFormat
 	}
-	h := header{int(payload[1]), int(payload[2]), int(payload[3])}
+	h := header{int(payload[1]), int(payload[2]), int(payload[3]), binary.BigEndian.Uint32(payload[4:])}
 	if checkShape(h.k, h.m) != nil || h.index >= h.m || len(payload) > headerSize+prefixSize+MaxPayload {
 		return header{}, ErrFormat
 	}

@@ -171,9 +171,14 @@ func (r *Receiver) hear(b []byte, at timebase.Local) {
 		r.counts.Damaged++
 		return
 	}
-	if p.SSRC != r.stream.SSRC || p.StreamID != r.stream.StreamID {
+	kind := ostp.PayloadType(p.PayloadType).Canonical()
+	ssrc := p.SSRC
+	if kind == ostp.FEC {
+		ssrc = ^ssrc
+	}
+	if ssrc != r.stream.SSRC || p.StreamID != r.stream.StreamID {
 		r.counts.OtherStream++
-		if p.SSRC != r.stream.SSRC {
+		if ssrc != r.stream.SSRC {
 			r.follow(line.Description{})
 		}
 		return
@@ -181,7 +186,7 @@ func (r *Receiver) hear(b []byte, at timebase.Local) {
 	r.counts.Packets++
 	r.counts.Bytes += uint64(len(b))
 	r.last = at
-	switch kind := ostp.PayloadType(p.PayloadType).Canonical(); kind {
+	switch kind {
 	case r.stream.Codec.Canonical():
 		r.accept(p, at, false)
 		if at.Sub(r.parity) < time.Second {
@@ -254,6 +259,7 @@ func (r *Receiver) chase() {
 	defer tick.Stop()
 	var missing []uint16
 	var out []byte
+	var asks uint32
 	for {
 		select {
 		case <-r.ctx.Done():
@@ -271,6 +277,7 @@ func (r *Receiver) chase() {
 			missing = r.gaps.due(missing[:0], now, r.member.roundTrip(), r.buffer.now)
 			left = len(r.gaps.missing)
 			ask := ostp.Packet{StreamID: r.stream.StreamID}
+			ask.SetSequence(asks)
 			ask.SSRC, ask.PayloadType = r.stream.SSRC, uint8(ostp.NACK)
 			r.mu.Unlock()
 			if len(missing) == 0 {
@@ -279,6 +286,7 @@ func (r *Receiver) chase() {
 			ask.Payload, _ = ostp.AppendNACK(ask.Payload[:0], missing)
 			if b, err := ostp.AppendPacket(out[:0], &ask); err == nil {
 				out = b
+				asks++
 				_ = r.member.write(b)
 			}
 		}
