@@ -18,10 +18,12 @@ import (
 
 // Relay is one relay.
 type Relay struct {
-	log  *slog.Logger
-	hub  *hub.Hub
-	web  *web.Server
-	http net.Listener
+	log   *slog.Logger
+	hub   *hub.Hub
+	web   *web.Server
+	bare  *web.Server // serves metrics on an address of their own
+	http  net.Listener
+	lines net.Listener
 
 	mu     sync.Mutex
 	config config.Config
@@ -36,39 +38,69 @@ func New(c config.Config, log *slog.Logger) (_ *Relay, err error) {
 			r.Close()
 		}
 	}()
-	listen, err := config.Address(c.Listen)
+	address, err := config.Address(c.Listen)
 	if err != nil {
 		return nil, err
 	}
-	if r.hub, err = hub.New(hub.Config{Listen: listen, Settings: c.Settings(), Log: log}); err != nil {
+	if r.hub, err = hub.New(hub.Config{Listen: address, Settings: c.Settings(), Log: log}); err != nil {
 		return nil, err
 	}
-	r.web = web.New(web.Config{Hub: r.hub, Settings: webSettings(c), Log: log})
-	if r.http, err = r.serve(c.HTTP); err != nil {
-		return nil, err
+	return r, r.serveTCP()
+}
+
+// serveTCP opens what is reached by TCP.
+func (r *Relay) serveTCP() (err error) {
+	c := r.config
+	if r.lines, err = listen("lines", c.Lines); err != nil {
+		return err
 	}
-	return r, nil
+	r.web = web.New(web.Config{Hub: r.hub, Settings: r.webSettings(c), Log: r.log})
+	r.serve("lines", r.lines, r.web.ServeLines)
+	if r.http, err = listen("http", c.HTTP); err != nil {
+		return err
+	}
+	r.serve("http", r.http, r.web.Serve)
+	metrics, err := listen("metrics", c.Metrics)
+	if err != nil {
+		return err
+	}
+	open := r.webSettings(c)
+	open.OpenMetrics = true
+	r.bare = web.New(web.Config{Hub: r.hub, Settings: open, Log: r.log, Other: r.web})
+	r.serve("metrics", metrics, r.bare.Serve)
+	return nil
 }
 
-func webSettings(c config.Config) web.Settings {
-	return web.Settings{Public: c.Public, Origins: c.Origins, RawIsFull: c.RawIsFull, Connections: c.Limits.WebSockets}
+func (r *Relay) webSettings(c config.Config) web.Settings {
+	s := web.Settings{Public: c.Public, Origins: c.Origins, RawIsFull: c.RawIsFull, Connections: c.Limits.WebSockets}
+	if r.lines != nil {
+		s.Lines = r.lines.Addr().(*net.TCPAddr).Port
+	}
+	return s
 }
 
-// serve answers HTTP on an address; none if that is empty.
-func (r *Relay) serve(address string) (net.Listener, error) {
+// listen opens the address that a key of the configuration names; none if empty.
+func listen(key, address string) (net.Listener, error) {
 	if address == "" {
 		return nil, nil
 	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("cannot serve HTTP: %w: choose another address with http", err)
+		return nil, fmt.Errorf("cannot listen: %w: choose another address with %s", err, key)
+	}
+	return l, nil
+}
+
+// serve serves a listener, if there is one, until Close.
+func (r *Relay) serve(key string, l net.Listener, serve func(net.Listener) error) {
+	if l == nil {
+		return
 	}
 	r.wait.Go(func() {
-		if err := r.web.Serve(l); err != nil {
-			r.log.Error("HTTP is not served any more", "error", err)
+		if err := serve(l); err != nil {
+			r.log.Error("not served any more", "what", key, "error", err)
 		}
 	})
-	return l, nil
 }
 
 // Hub returns the relay's hub.
@@ -92,7 +124,7 @@ func (r *Relay) Apply(c config.Config) {
 	}
 	r.config = c
 	r.hub.Apply(c.Settings())
-	r.web.Apply(webSettings(c))
+	r.web.Apply(r.webSettings(c))
 }
 
 // Drain asks members to go and waits until they have, or the configured time is
@@ -121,8 +153,13 @@ func (r *Relay) Drain(ctx context.Context) {
 // Close ends the service at once and waits.
 func (r *Relay) Close() error {
 	var err error
-	if r.web != nil {
-		err = r.web.Close()
+	for _, s := range []*web.Server{r.web, r.bare} {
+		if s != nil {
+			err = errors.Join(err, s.Close())
+		}
+	}
+	if r.web == nil && r.lines != nil {
+		err = r.lines.Close()
 	}
 	r.wait.Wait()
 	if r.hub != nil {

@@ -126,14 +126,14 @@ func (c *channel) ring(ssrc uint32) *ring {
 }
 
 // begin returns the ring for an SSRC, and makes it; nil when sources come too fast.
-func (c *channel) begin(ssrc uint32, now int64) *ring {
+func (c *channel) begin(ssrc uint32, stream uint16, now int64) *ring {
 	if r := c.ring(ssrc); r != nil {
 		return r
 	}
 	if !c.ringAt.allow(now, ringEvery, 4) {
 		return nil
 	}
-	next := [2]*ring{{ssrc: ssrc}}
+	next := [2]*ring{{ssrc: ssrc, from: stream}}
 	if old := c.rings.Load(); old != nil {
 		next[1] = old[0]
 	}

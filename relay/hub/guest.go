@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/tutti-audio/tutti/ostp"
+	"github.com/tutti-audio/tutti/ostp/line"
 )
 
 // Guest is a connection by which somebody joins otherwise than by plain datagrams.
@@ -13,9 +14,35 @@ type Guest struct {
 	origin origin
 }
 
-// Connect makes a guest; Close ends it.
-func (h *Hub) Connect(from netip.AddrPort, sink Sink) *Guest {
-	return &Guest{hub: h, origin: origin{way: way{addr: netip.AddrPortFrom(from.Addr().Unmap().WithZone(""), from.Port()), sink: sink}, visitor: new(visitor)}}
+// Connect makes a guest, to whom media is given or lines alone; Close ends it.
+func (h *Hub) Connect(from netip.AddrPort, sink Sink, media bool) *Guest {
+	addr := netip.AddrPortFrom(from.Addr().Unmap().WithZone(""), from.Port())
+	return &Guest{hub: h, origin: origin{way: way{addr: addr, sink: sink, deaf: !media}, visitor: new(visitor)}}
+}
+
+// Join joins a channel by a password, or by the session of a member: the guest is
+// then the same device by another way.
+func (g *Guest) Join(channel, token string) {
+	g.forgetLeft()
+	g.hub.join(&g.origin, line.Join{Channel: channel, Password: token}, g.hub.clock.now())
+}
+
+// NACK asks for packets of the present source, for clients that do not read packets.
+func (g *Guest) NACK(missing []uint16) {
+	g.forgetLeft()
+	m := g.origin.member
+	if m == nil || len(missing) == 0 || len(missing) > ostp.MaxNACK {
+		return
+	}
+	both := m.channel.rings.Load()
+	if both == nil {
+		return
+	}
+	h := g.hub
+	h.othersMu.Lock()
+	defer h.othersMu.Unlock()
+	h.others.missing = append(h.others.missing[:0], missing...)
+	h.others.answerNACK(m, both[0], h.clock.now())
 }
 
 // Line takes one line.

@@ -70,7 +70,7 @@ func (h *Hub) mayJoin(o *origin, j line.Join, now int64) line.Word {
 
 // enter is join under the lock.
 func (h *Hub) enter(o *origin, j line.Join, now int64) (m *member, letters mail, word line.Word) {
-	if o.member != nil && !o.member.gone.Load() && o.member.channel.name == j.Channel && o.member.device == sha256.Sum256([]byte(j.Device)) {
+	if o.member != nil && !o.member.gone.Load() && o.member.channel.name == j.Channel && o.member.asked == sha256.Sum256([]byte(j.Device)) {
 		return o.member, h.again(o.member, j), ""
 	}
 	if h.draining {
@@ -88,15 +88,20 @@ func (h *Hub) enter(o *origin, j line.Join, now int64) (m *member, letters mail,
 	case len(c.members) >= s.MaxMembers:
 		return nil, nil, line.GroupFull
 	}
-	role, word := c.admit(j, a, configured)
-	if word != "" {
-		return nil, nil, word
+	role := line.Listener
+	twin := h.sessions[j.Password] // who knows it has joined already
+	if twin == nil || twin.channel != c {
+		if role, word = c.admit(j, a, configured); word != "" {
+			return nil, nil, word
+		}
+		twin = nil
 	}
 	if o.member != nil {
 		letters = h.exit(o.member)
 	}
 	h.channels[c.name] = c
 	m = h.newMember(o, j, c, role, now)
+	m.become(twin)
 	c.add(m)
 	c.settle(a)
 	h.sessions[m.session] = m
@@ -116,6 +121,7 @@ func (h *Hub) newMember(o *origin, j line.Join, c *channel, role line.Role, now 
 	}
 	m.setRole(role)
 	m.proven.Store(o.sink != nil || o.visitor == nil || !o.visitor.unproven.Load())
+	m.asked = m.device
 	m.id = m.session[:line.IDSize]
 	if m.name != nil {
 		name := *m.name // the worker's own is overwritten by the next datagram
@@ -124,6 +130,17 @@ func (h *Hub) newMember(o *origin, j line.Join, c *channel, role line.Role, now 
 	m.seen.Store(now)
 	m.budget.Store(unprovenBudget)
 	return m
+}
+
+// become makes m the device that twin is.
+func (m *member) become(twin *member) {
+	if twin == nil {
+		return
+	}
+	if !twin.named {
+		twin.named, twin.device = true, sha256.Sum256([]byte(twin.session))
+	}
+	m.named, m.device = true, twin.device
 }
 
 // again is a JOIN of one who is a member of that channel.

@@ -39,6 +39,7 @@ type way struct {
 	addr netip.AddrPort
 	name *udp.Name
 	sink Sink
+	deaf bool // takes no media
 }
 
 // member is one membership of a channel. What is not atomic is guarded by the
@@ -48,6 +49,7 @@ type member struct {
 	channel *channel
 	session string
 	id      string
+	asked   [sha256.Size]byte // the device id that it gave
 	device  [sha256.Size]byte
 	named   bool // it has a device id
 	options line.Options
@@ -93,6 +95,7 @@ func newAudience(members []*member) *audience {
 	a := new(audience)
 	for _, m := range members {
 		switch {
+		case m.deaf:
 		case m.sink != nil:
 			a.sinks = append(a.sinks, m)
 		case !m.proven.Load():

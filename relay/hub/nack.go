@@ -19,10 +19,13 @@ func (w *worker) nack(m *member, now int64) {
 		w.counts.Foreign.Add(1)
 		return
 	}
-	r := m.channel.ring(w.packet.SSRC)
-	if r == nil {
-		return
+	if r := m.channel.ring(w.packet.SSRC); r != nil {
+		w.answerNACK(m, r, now)
 	}
+}
+
+// answerNACK sends what w.missing asks for.
+func (w *worker) answerNACK(m *member, r *ring, now int64) {
 	w.lacking = w.lacking[:0]
 	for i, low := range w.missing {
 		if !m.nacks.allow(now, nackEvery, nackBurst) {
@@ -39,7 +42,7 @@ func (w *worker) nack(m *member, now int64) {
 		}
 	}
 	if source := m.channel.floor.Load(); len(w.lacking) > 0 && source != nil && !source.same(m) {
-		w.askSource(source, r.ssrc)
+		w.askSource(source, r)
 	}
 }
 
@@ -53,13 +56,13 @@ func (w *worker) pass(m *member, packet []byte) {
 }
 
 // askSource passes on what the ring lacks, in a NACK of the relay's own.
-func (w *worker) askSource(source *member, ssrc uint32) {
+func (w *worker) askSource(source *member, r *ring) {
 	w.counts.Lacking.Add(uint64(len(w.lacking)))
 	var err error
 	if w.payload, err = ostp.AppendNACK(w.payload[:0], w.lacking); err != nil {
 		return
 	}
-	w.built.PayloadType, w.built.SSRC, w.built.StreamID, w.built.Payload = uint8(ostp.NACK), ssrc, w.packet.StreamID, w.payload
+	w.built.PayloadType, w.built.SSRC, w.built.StreamID, w.built.Payload = uint8(ostp.NACK), r.ssrc, r.from, w.payload
 	if b, err := ostp.AppendPacket(w.scratch[:0], &w.built); err == nil {
 		w.pass(source, b)
 	}

@@ -15,6 +15,7 @@ const (
 // wait: who finds a slot busy does without it.
 type ring struct {
 	ssrc  uint32
+	from  uint16 // stream_id
 	slots [ringSlots]slot
 	asked [ringSlots]atomic.Uint32 // sequence + 1 of what the source was asked for
 	head  atomic.Uint32            // highest sequence, 32 bits

@@ -139,7 +139,7 @@ func (w *worker) forward(m *member, b []byte, now int64) {
 	if r := c.ring(w.packet.SSRC); !isFEC {
 		c.payload.Store(uint32(w.packet.PayloadType))
 		if r == nil {
-			r = c.begin(w.packet.SSRC, now)
+			r = c.begin(w.packet.SSRC, w.packet.StreamID, now)
 		}
 		if r != nil && r.keep(w.packet.Sequence(), b) {
 			w.counts.Duplicates.Add(1)

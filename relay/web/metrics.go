@@ -29,14 +29,18 @@ func (s *Server) getMetrics(w http.ResponseWriter, r *http.Request) {
 	var head strings.Builder
 	gauge := func(name, help string, value float64) {
 		set.NewGauge("tutti_relay_"+name, func() float64 { return value })
-		fmt.Fprintf(&head, "# HELP tutti_relay_%s %s\n# TYPE tutti_relay_%[1]s %s\n", name, help, kind(name))
+		fmt.Fprintf(&head, "# HELP tutti_relay_%s %s\n# TYPE tutti_relay_%s %s\n", name, help, name, kind(name))
+	}
+	counts := &s.counts
+	if s.config.Other != nil {
+		counts = &s.config.Other.counts
 	}
 	channels, members := s.config.Hub.Size()
 	gauge("channels", "channels that have members", float64(channels))
 	gauge("members", "members of all channels", float64(members))
-	gauge("websockets", "WebSocket and TCP connections", float64(s.counts.Sockets.Load()))
-	gauge("slow_dropped_total", "packets that slow WebSocket clients lost", float64(s.counts.Slow.Load()))
-	gauge("sockets_refused_total", "WebSocket and TCP connections beyond the limit", float64(s.counts.Refused.Load()))
+	gauge("websockets", "WebSocket and TCP connections", float64(counts.Sockets.Load()))
+	gauge("slow_dropped_total", "packets that slow WebSocket clients lost", float64(counts.Slow.Load()))
+	gauge("sockets_refused_total", "WebSocket and TCP connections beyond the limit", float64(counts.Refused.Load()))
 	gauge("goroutines", "goroutines", float64(runtime.NumGoroutine()))
 	for _, c := range s.config.Hub.Counts() {
 		gauge(c.Name, c.Help, float64(c.Value))

@@ -1,5 +1,5 @@
 // Package web is a relay's HTTP: WebSocket members, bootstrap, descriptions,
-// metrics and health (docs/spec, section 5).
+// metrics and health; and its lines over TCP (docs/spec, section 5).
 //
 // # Who may
 //
@@ -40,6 +40,8 @@ type Config struct {
 	Settings Settings
 	ICE      func(session string) []ICEServer // nil: none
 	Log      *slog.Logger
+	Other    *Server       // whose connections /metrics tells of; nil: this one's
+	Ping     time.Duration // between pings of WebSocket clients, and to wait for each answer; 0: 10 s
 }
 
 // Settings are what can be changed while a server runs.
@@ -70,16 +72,24 @@ type Server struct {
 	ctx      context.Context
 	cancel   context.CancelFunc
 	wait     sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool // nothing begins any more
 }
 
 // New makes a server; Serve or Handler put it to use.
 func New(c Config) *Server {
+	if c.Ping == 0 {
+		c.Ping = pingEvery
+	}
 	s := &Server{config: c, mux: http.NewServeMux()}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.Apply(c.Settings)
 	s.mux.HandleFunc("GET /healthz", s.getHealth)
 	s.mux.HandleFunc("GET /metrics", s.getMetrics)
 	s.mux.HandleFunc("/api/channel/", s.channel)
+	s.mux.HandleFunc("GET /ws/audio", s.getSocket)
+	s.mux.HandleFunc("GET /ws", s.getSocket)
 	s.http = &http.Server{
 		Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10, ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
@@ -138,6 +148,9 @@ func (s *Server) Serve(l net.Listener) error {
 
 // Close ends all connections and waits.
 func (s *Server) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
 	s.cancel()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -146,6 +159,17 @@ func (s *Server) Close() error {
 	}
 	s.wait.Wait()
 	return nil
+}
+
+// begin adds one to what Close waits for; false when that was called.
+func (s *Server) begin() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.wait.Add(1)
+	return true
 }
 
 // getHealth is 200 while the relay serves, and 503 once it drains.

@@ -1,0 +1,81 @@
+package web
+
+import (
+	"encoding/binary"
+
+	"github.com/tutti-audio/tutti/ostp"
+)
+
+// The forms in which a WebSocket client may have packets.
+const (
+	formFull  = iota // whole packets
+	formRaw          // payload alone
+	formRTP          // RTP header and payload
+	formCount        // not a form
+)
+
+// WebSocket opcodes with FIN (RFC 6455, section 5.2).
+const (
+	opText   = 0x81
+	opBinary = 0x82
+)
+
+// formNamed returns the form that the query's format means.
+func formNamed(format string, rawIsFull bool) (form int, ok bool) {
+	switch format {
+	case "", "ostp":
+		return formFull, true
+	case "raw":
+		if rawIsFull {
+			return formFull, true
+		}
+		return formRaw, true
+	case "rtp":
+		return formRTP, true
+	}
+	return 0, false
+}
+
+// encoders make the frame of each form. An empty frame is not sent: the packet has
+// no such form.
+func encoders() [formCount]func([]byte) []byte {
+	return [formCount]func([]byte) []byte{
+		formFull: func(packet []byte) []byte { return appendFrame(nil, opBinary, packet) },
+		formRaw: func(packet []byte) []byte {
+			var p ostp.Packet
+			if ostp.ParsePacket(&p, packet) != nil || !sounds(&p) {
+				return []byte{}
+			}
+			return appendFrame(nil, opBinary, p.Payload)
+		},
+		formRTP: func(packet []byte) []byte {
+			var p ostp.Packet
+			if ostp.ParsePacket(&p, packet) != nil || !sounds(&p) {
+				return []byte{}
+			}
+			p.Header.Extension, p.Header.Extensions = false, nil
+			header, err := p.Header.Marshal()
+			if err != nil {
+				return []byte{}
+			}
+			return appendFrame(nil, opBinary, append(header, p.Payload...))
+		},
+	}
+}
+
+// sounds reports whether a packet is sound, and not about it.
+func sounds(p *ostp.Packet) bool {
+	pt := ostp.PayloadType(p.PayloadType)
+	return pt != ostp.NACK && pt != ostp.FEC
+}
+
+// appendFrame appends a whole unmasked frame.
+func appendFrame(dst []byte, op byte, payload []byte) []byte {
+	switch n := len(payload); {
+	case n < 126:
+		dst = append(dst, op, byte(n))
+	default: // a packet has less than 64 KiB
+		dst = binary.BigEndian.AppendUint16(append(dst, op, 126), uint16(n))
+	}
+	return append(dst, payload...)
+}
