@@ -29,7 +29,7 @@ func descriptionOf(channel string) string {
 }
 
 // fetch gets the description of what plays on the channel.
-func (m *member) fetch(ctx context.Context) (*describe.Stream, error) {
+func (m *Member) fetch(ctx context.Context) (*describe.Stream, error) {
 	b, err := m.request(ctx, http.MethodGet, nil)
 	if err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func (m *member) fetch(ctx context.Context) (*describe.Stream, error) {
 }
 
 // publish gives the relay the description of what this member sends.
-func (m *member) publish(ctx context.Context, s *describe.Stream) error {
+func (m *Member) publish(ctx context.Context, s *describe.Stream) error {
 	b, err := describe.AppendSDP(nil, s)
 	if err != nil {
 		return err
@@ -47,7 +47,7 @@ func (m *member) publish(ctx context.Context, s *describe.Stream) error {
 	return err
 }
 
-func (m *member) request(ctx context.Context, method string, body []byte) ([]byte, error) {
+func (m *Member) request(ctx context.Context, method string, body []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, m.config.Relay.URL(descriptionOf(m.config.Channel)), bytes.NewReader(body))

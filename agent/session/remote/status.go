@@ -45,7 +45,7 @@ type Quality struct {
 func (r *Receiver) Quality() Quality {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return Quality{RoundTrip: r.member.roundTrip(), Jitter: r.clock.Delay(missShare), Buffer: r.buffer.now, Loss: r.before.share}
+	return Quality{RoundTrip: r.way.RoundTrip(), Jitter: r.clock.Delay(missShare), Buffer: r.buffer.now, Loss: r.before.share}
 }
 
 // lossEvery is how often the share of losses is taken.

@@ -8,7 +8,6 @@ import (
 
 	"github.com/tutti-audio/tutti/ostp"
 	"github.com/tutti-audio/tutti/ostp/describe"
-	"github.com/tutti-audio/tutti/ostp/line"
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
 
@@ -22,7 +21,7 @@ const (
 type Uplink struct {
 	config   Membership
 	describe func() describe.Stream
-	member   atomic.Pointer[member]
+	member   atomic.Pointer[Member]
 
 	mu      sync.Mutex
 	recent  [recentPackets][]byte
@@ -49,7 +48,7 @@ func NewUplink(c Membership, stream func() describe.Stream) *Uplink {
 // run keeps the uplink a member.
 func (u *Uplink) run() {
 	for u.ctx.Err() == nil {
-		m, err := join(u.ctx, u.config, line.Options{Send: true}, u.hear, func(line.Line) {})
+		m, err := DialSource(u.ctx, u.config, u.hear)
 		if err != nil {
 			u.say(err.Error())
 			u.pause(time.Second)
@@ -58,12 +57,12 @@ func (u *Uplink) run() {
 		u.member.Store(m)
 		u.stay(m)
 		u.member.Store(nil)
-		m.close()
+		_ = m.Close()
 	}
 }
 
 // stay publishes the description until the membership ends.
-func (u *Uplink) stay(m *member) {
+func (u *Uplink) stay(m *Member) {
 	var published describe.Stream
 	var session string // a relay that was restarted gives another, and knows nothing
 	var at time.Time
@@ -113,7 +112,7 @@ func (u *Uplink) Send(b []byte) {
 	if m == nil {
 		return
 	}
-	_ = m.write(b)
+	_ = m.Write(b)
 	u.sent.Add(1)
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -149,7 +148,7 @@ func (u *Uplink) hear(b []byte, at timebase.Local) {
 		}
 		u.resends++
 		u.resent.Add(1)
-		_ = m.write(kept)
+		_ = m.Write(kept)
 	}
 }
 
@@ -167,7 +166,7 @@ type UplinkStatus struct {
 func (u *Uplink) Status() UplinkStatus {
 	s := UplinkStatus{Relay: u.config.Relay.String(), Sent: u.sent.Load(), Resent: u.resent.Load()}
 	if m := u.member.Load(); m != nil {
-		s.Joined, s.RoundTrip = true, m.roundTrip()
+		s.Joined, s.RoundTrip = true, m.RoundTrip()
 	}
 	u.mu.Lock()
 	s.Problem = u.problem
