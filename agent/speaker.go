@@ -20,9 +20,10 @@ import (
 
 	"github.com/tutti-audio/tutti/agent/config"
 	"github.com/tutti-audio/tutti/agent/discovery"
+	"github.com/tutti-audio/tutti/agent/mode"
 	"github.com/tutti-audio/tutti/agent/output"
 	"github.com/tutti-audio/tutti/agent/player"
-	"github.com/tutti-audio/tutti/agent/session/lan"
+	"github.com/tutti-audio/tutti/agent/session/remote"
 	"github.com/tutti-audio/tutti/internal/hostclock"
 	"github.com/tutti-audio/tutti/sync/playout"
 )
@@ -35,6 +36,7 @@ type Speaker struct {
 	clock   *hostclock.Clock
 	since   time.Time
 	ssrc    uint32
+	relay   *remote.Endpoint // nil: none
 
 	player  *player.Player
 	board   *board
@@ -50,8 +52,10 @@ type Speaker struct {
 	shown    string // the name that others see
 	state    config.State
 	wants    wants
-	session  *lan.Receiver
+	session  session
 	address  string // of the session's source
+	mode     mode.Mode
+	why      string // that mode
 	phase    phase
 	hush     bool      // the amplifier is not ready: nothing may sound
 	saveFail string    // why the state could not be saved
@@ -79,10 +83,17 @@ type phase struct{ state, reason, problem string }
 func New(c config.Config, version string, port uint16, log *slog.Logger) (*Speaker, error) {
 	s := &Speaker{
 		config: c, version: version, log: log, clock: hostclock.New(c.HostSkewPPM), since: time.Now(),
-		changed: make(chan struct{}, 1), quit: make(chan struct{}), phase: phase{state: "searching"},
+		changed: make(chan struct{}, 1), quit: make(chan struct{}), phase: phase{state: "searching"}, mode: mode.None,
 	}
 	if err := s.remember(); err != nil {
 		return nil, err
+	}
+	if c.Relay != "" {
+		relay, err := remote.ParseEndpoint(c.Relay)
+		if err != nil {
+			return nil, err
+		}
+		s.relay = &relay
 	}
 	s.board = newBoard(c.Hardware, thisHost(), log)
 	s.hush = s.board.front.HasAmplifier()

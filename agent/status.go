@@ -7,8 +7,10 @@ import (
 
 	"github.com/tutti-audio/tutti/agent/config"
 	"github.com/tutti-audio/tutti/agent/control"
+	"github.com/tutti-audio/tutti/agent/mode"
 	"github.com/tutti-audio/tutti/agent/player"
 	"github.com/tutti-audio/tutti/agent/session/lan"
+	"github.com/tutti-audio/tutti/agent/session/remote"
 	"github.com/tutti-audio/tutti/ostp"
 	"github.com/tutti-audio/tutti/sync/playout"
 )
@@ -71,6 +73,7 @@ func (s *Speaker) Status() control.Status {
 	}
 	s.fillPackets(&st, p)
 	s.fillTiming(&st, p)
+	s.fillPath(&st)
 	if s.session != nil {
 		st.Stream = s.stream()
 	}
@@ -83,10 +86,29 @@ func (s *Speaker) fillPackets(st *control.Status, p player.Status) {
 		Received: e.Packets[playout.Stored], Lost: e.Lost, Late: e.Packets[playout.Late], Duplicate: e.Packets[playout.Duplicate],
 		Early: e.Packets[playout.Early] + e.Packets[playout.Full], Undecodable: e.Damaged, Concealed: e.Concealed, Dropped: p.Dropped,
 	}
-	if s.session != nil {
-		c := s.session.Counters()
+	switch r := s.session.(type) {
+	case *lan.Receiver:
+		c := r.Counters()
 		st.Packets.Damaged, st.Packets.Foreign, st.Packets.OtherStream, st.Packets.UnknownType = c.Damaged, c.Foreign, c.OtherStream, c.UnknownType
 		st.Packets.Early += c.Implausible
+	case *remote.Receiver:
+		c := r.Counters()
+		st.Packets.Damaged, st.Packets.OtherStream, st.Packets.UnknownType = c.Damaged, c.OtherStream, c.UnknownType
+	}
+}
+
+// fillPath says by which way the stream comes. Callers hold mu.
+func (s *Speaker) fillPath(st *control.Status) {
+	if s.session == nil {
+		return
+	}
+	st.Path = &control.Path{Mode: s.mode.String(), Reason: s.why, Address: s.address}
+	_, _, loss := s.session.Way()
+	st.Path.LossPercent = 100 * loss
+	if r, ok := s.session.(*remote.Receiver); ok {
+		q, c := r.Quality(), r.Counters()
+		st.Path.RoundTripMS, st.Path.JitterMS, st.Path.BufferMS = micros(q.RoundTrip)/1000, micros(q.Jitter)/1000, micros(q.Buffer)/1000
+		st.Path.Asked, st.Path.Repaired, st.Path.Recovered = c.Asked, c.Repaired, c.Recovered
 	}
 }
 
@@ -129,15 +151,21 @@ func (s *Speaker) stream() *control.Stream {
 	d := s.session.Stream()
 	return &control.Stream{
 		Channel: d.Channel, Source: d.Name, Address: s.address, Codec: d.Codec.String(), Channels: d.Channels,
-		PacketMS: float64(d.Frames) / 48, LatencyMS: micros(d.Latency) / 1000, Unicast: s.session.Unicast(), Group: d.Group.String(),
+		PacketMS: float64(d.Frames) / 48, LatencyMS: micros(d.Latency) / 1000, Unicast: s.unicast(), Group: d.Group.String(),
 		Title: d.Tags.Title, Artist: d.Tags.Artist, Album: d.Tags.Album, Artwork: d.Tags.Artwork,
 	}
+}
+
+// unicast reports whether a LAN source sends this speaker a copy of its own.
+func (s *Speaker) unicast() bool {
+	r, ok := s.session.(*lan.Receiver)
+	return ok && r.Unicast()
 }
 
 // Listeners implements control.Speaker.
 func (s *Speaker) Listeners() ([]control.Listener, error) {
 	s.mu.Lock()
-	address, playing := s.address, s.session != nil
+	address, playing := s.address, s.mode == mode.LAN
 	s.mu.Unlock()
 	if !playing {
 		return nil, nil
@@ -150,7 +178,7 @@ func (s *Speaker) Listeners() ([]control.Listener, error) {
 // Artwork implements control.Speaker.
 func (s *Speaker) Artwork() (picture []byte, mimeType string) {
 	s.mu.Lock()
-	address, playing := s.address, s.session != nil
+	address, playing := s.address, s.mode == mode.LAN
 	s.mu.Unlock()
 	if !playing {
 		return nil, ""

@@ -2,15 +2,12 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"time"
 
+	"github.com/tutti-audio/tutti/agent/mode"
 	"github.com/tutti-audio/tutti/agent/session/lan"
-)
-
-const (
-	retryFirst = 100 * time.Millisecond
-	retryMost  = 2 * time.Second
+	"github.com/tutti-audio/tutti/agent/session/merge"
+	"github.com/tutti-audio/tutti/agent/session/remote"
 )
 
 // supervise keeps the wanted channel playing.
@@ -21,61 +18,59 @@ func (s *Speaker) supervise() {
 		<-s.quit
 		cancel()
 	})
-	retry := retryFirst
 	for ctx.Err() == nil {
-		address := s.choose(ctx)
-		if address == "" {
-			s.say("searching", s.searching(), "")
-			s.pause(ctx, time.Second)
+		s.listen(ctx)
+		if s.mayHear() {
 			continue
 		}
-		s.say("joining", "found "+address, "")
-		r, err := lan.Join(ctx, lan.ReceiverConfig{
-			Source: address, Interface: s.config.Interface, ID: s.state.ID, Name: s.name(), SSRC: s.ssrc,
-			Tolerant: s.config.Tolerant, Clock: s.clock, Sink: namedSink{s.player, s}, Log: s.log,
-		})
-		if err != nil {
-			s.say("waiting", "cannot join", err.Error())
-			s.pause(ctx, retry)
-			retry = min(2*retry, retryMost)
-			continue
-		}
-		retry = retryFirst
-		s.play(ctx, r, address)
+		s.say("searching", s.searching(), "")
+		s.pause(ctx, time.Second)
 	}
 }
 
-// play follows a session until it ends or another one is wanted.
-func (s *Speaker) play(ctx context.Context, r *lan.Receiver, address string) {
-	stream := r.Stream()
-	s.log.Info("joined", "channel", stream.Channel, "source", stream.Name, "address", address, "codec", stream.Codec, "latency", stream.Latency)
-	s.setSession(r, address)
-	s.say("playing", "", "")
-	for {
-		select {
-		case <-ctx.Done():
-		case <-r.Done():
-			s.log.Info("the stream has ended", "channel", stream.Channel, "reason", r.Err())
-		case <-s.changed:
-			if s.stillWanted(stream.Channel, stream.SSRC, address) {
-				continue
-			}
-			s.log.Info("leaving", "channel", stream.Channel)
-		}
-		break
-	}
-	s.setSession(nil, "")
-	_ = r.Close()
-	if errors.Is(r.Err(), lan.ErrGoodbye) {
-		s.nearby.forget(address)
-	}
+// mayHear reports whether there is any way to hear the wanted channel.
+func (s *Speaker) mayHear() bool {
+	channel := s.channel()
+	return s.config.Source != "" || s.relay != nil && channel != "" || len(s.nearby.addresses(channel)) > 0
 }
 
-func (s *Speaker) setSession(r *lan.Receiver, address string) {
+// joinLAN hears a source on the network.
+func (s *Speaker) joinLAN(ctx context.Context, address string, path *merge.Path, claim func(uint32) bool) (session, error) {
+	if address == "" {
+		return nil, errGone
+	}
+	r, err := lan.Join(ctx, lan.ReceiverConfig{
+		Source: address, Interface: s.config.Interface, ID: s.state.ID, Name: s.name(), SSRC: s.ssrc,
+		Tolerant: s.config.Tolerant, Clock: s.clock, Sink: path, Log: s.log, Claim: claim,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// joinRelay hears a channel by the relay.
+func (s *Speaker) joinRelay(ctx context.Context, channel string, path *merge.Path, claim func(uint32) bool) (session, error) {
+	r, err := remote.Join(ctx, remote.ReceiverConfig{
+		Membership: remote.Membership{
+			Relay: *s.relay, Channel: channel, Password: s.config.Password, Name: s.name(), Device: s.state.ID, Clock: s.clock, Log: s.log,
+		},
+		Path: path, SSRC: s.ssrc, Claim: claim,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+func (s *Speaker) setSession(next session, address string, d mode.Decision) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.session, s.address = r, address
+	s.session, s.address, s.mode, s.why = next, address, d.Lead, d.Reason
 	s.board.poke()
+	s.mu.Unlock()
+	if next != nil {
+		s.say("playing", "", "")
+	}
 }
 
 func (s *Speaker) say(state, reason, problem string) {
@@ -118,8 +113,8 @@ func (s *Speaker) searching() string {
 	return "no source is on the network"
 }
 
-// stillWanted reports whether what plays is what should: the same channel, and
-// the same stream at its address.
+// stillWanted reports whether a source on the network is what should play: the same
+// channel, and the same stream at its address.
 func (s *Speaker) stillWanted(channel string, ssrc uint32, address string) bool {
 	if want := s.channel(); want != "" && want != channel {
 		return false

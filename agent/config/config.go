@@ -23,6 +23,8 @@ type Config struct {
 	Room       string
 	Channel    string
 	Source     string
+	Relay      string
+	Password   string
 	Output     string
 	ChannelMap string
 	Volume     int

@@ -75,7 +75,7 @@ func TestRoutesAreDescribed(t *testing.T) {
 func TestFieldsAreDescribed(t *testing.T) {
 	all := outline(t)
 	types := []any{Failure{}, Health{}, VolumeRequest{}, MuteRequest{}, TrimRequest{}, MapRequest{}, NameRequest{}, JoinRequest{}, KeyMessage{},
-		Event{}, Status{}, Hardware{}, Stream{}, Timing{}, Packets{}, Output{}, Source{}, Peer{}, Sync{}, Pair{}, Listener{}}
+		Event{}, Status{}, Hardware{}, Stream{}, Path{}, Timing{}, Packets{}, Output{}, Source{}, Peer{}, Sync{}, Pair{}, Listener{}}
 	var names []string
 	for _, v := range types {
 		typ := reflect.TypeOf(v)

@@ -48,6 +48,7 @@ type Status struct {
 	TrimMS   float64   `json:"trim_ms"`
 	Map      string    `json:"channel_map"`
 	Stream   *Stream   `json:"stream,omitempty"`
+	Path     *Path     `json:"path,omitempty"`
 	Timing   Timing    `json:"timing"`
 	Packets  Packets   `json:"packets"`
 	Output   Output    `json:"output"`
@@ -66,6 +67,20 @@ type Hardware struct {
 	UnderVoltage    bool    `json:"under_voltage"`     // the supply is too weak now
 	HasThrottled    bool    `json:"has_throttled"`     // since the board was switched on
 	HasUnderVoltage bool    `json:"has_under_voltage"` //
+}
+
+// Path is the way by which the stream comes. What a LAN does not need is 0.
+type Path struct {
+	Mode        string  `json:"mode"`   // lan, p2p, relay, websocket
+	Reason      string  `json:"reason"` // why this one
+	Address     string  `json:"address"`
+	LossPercent float64 `json:"loss_percent"`  // on the way of late, before repair
+	RoundTripMS float64 `json:"round_trip_ms"` // to the relay or peer
+	JitterMS    float64 `json:"jitter_ms"`     // by which 99 of 100 packets are delayed at most
+	BufferMS    float64 `json:"buffer_ms"`     // for which packets wait
+	Asked       uint64  `json:"asked"`         // packets asked for again,
+	Repaired    uint64  `json:"repaired"`      // that came then,
+	Recovered   uint64  `json:"recovered"`     // and recovered from parity
 }
 
 // Stream is what is being played.

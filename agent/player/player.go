@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/tutti-audio/tutti/agent/output"
+	"github.com/tutti-audio/tutti/internal/handoff"
 	"github.com/tutti-audio/tutti/internal/hostclock"
 	"github.com/tutti-audio/tutti/ostp"
 	"github.com/tutti-audio/tutti/sync/offset"
@@ -56,7 +57,7 @@ type Config struct {
 // Player plays. Make it with New.
 type Player struct {
 	config   Config
-	packets  *packetRing
+	packets  handoff.Ring
 	estimate *newest[offset.Estimate]
 	commands chan func(*thread)
 	closing  atomic.Bool
@@ -70,7 +71,7 @@ type Player struct {
 // New starts a player.
 func New(c Config) *Player {
 	p := &Player{
-		config: c, packets: newPacketRing(), estimate: newNewest[offset.Estimate](), commands: make(chan func(*thread), 16), done: make(chan struct{}),
+		config: c, estimate: newNewest[offset.Estimate](), commands: make(chan func(*thread), 16), done: make(chan struct{}),
 	}
 	go p.run()
 	return p
@@ -78,7 +79,7 @@ func New(c Config) *Player {
 
 // Push hands a packet of the present stream over; the payload is copied.
 // arrived is when it reached this host.
-func (p *Player) Push(packet *ostp.Packet, arrived timebase.Local) { p.packets.push(packet, arrived) }
+func (p *Player) Push(packet *ostp.Packet, arrived timebase.Local) { p.packets.Push(packet, arrived) }
 
 // SetClock hands the newest estimate of house time over. It is called from one
 // goroutine.
@@ -102,6 +103,10 @@ func (p *Player) Stop() {
 		t.engine.Stop()
 	})
 }
+
+// Sync returns when the audio thread has begun another round: what it was doing in the
+// one before, such as a drain, is over.
+func (p *Player) Sync() { p.wait(func(*thread) {}) }
 
 // wait has the thread run a command and reports whether it did.
 func (p *Player) wait(command func(*thread)) bool {
@@ -156,7 +161,7 @@ func (p *Player) Status() Status {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.snapshot
-	s.Dropped = p.packets.dropped.Load()
+	s.Dropped = p.packets.Dropped()
 	return s
 }
 

@@ -18,43 +18,6 @@ import (
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
 
-// TestRing: packets come out as they went in, and a full ring counts what it drops.
-func TestRing(t *testing.T) {
-	r := newPacketRing()
-	const all = 20000
-	var reader sync.WaitGroup
-	reader.Go(func() {
-		for next := uint32(0); next < all; {
-			q := r.peek()
-			if q == nil {
-				continue
-			}
-			if q.sequence != next || len(q.payload) != int(next%50) {
-				t.Errorf("packet %d has sequence %d and %d bytes", next, q.sequence, len(q.payload))
-				return
-			}
-			next++
-			r.pop()
-		}
-	})
-	for n := uint32(0); n < all; {
-		p := ostp.Packet{Payload: make([]byte, n%50)}
-		p.SetSequence(n)
-		before := r.dropped.Load()
-		if r.push(&p, 0); r.dropped.Load() == before {
-			n++
-		}
-	}
-	reader.Wait()
-	r = newPacketRing()
-	for range ringSize + 3 {
-		r.push(&ostp.Packet{}, 0)
-	}
-	if d := r.dropped.Load(); d != 3 {
-		t.Errorf("%d dropped, want 3", d)
-	}
-}
-
 // TestNewest: the reader sees only newer values, whole ones, and the last one.
 func TestNewest(t *testing.T) {
 	n := newNewest[[4]int]()

@@ -65,8 +65,8 @@ func newThread(p *Player) *thread {
 // start begins a stream.
 func (t *thread) start(f playout.Format, drain func()) error {
 	t.drain = drain
-	for t.player.packets.peek() != nil { // of the stream before
-		t.player.packets.pop()
+	for t.player.packets.Peek() != nil { // of the stream before
+		t.player.packets.Pop()
 	}
 	t.wanted = min(max(time.Duration(float64(f.Latency)*fillShare), leastFill), mostFill)
 	t.setFill()
@@ -170,9 +170,9 @@ func (t *thread) takePackets() {
 	if t.drain != nil {
 		t.drain()
 	}
-	for q := t.player.packets.peek(); q != nil; q = t.player.packets.peek() {
-		t.engine.Push(q.sequence, q.media, q.fresh, q.payload, q.arrived)
-		t.player.packets.pop()
+	for q := t.player.packets.Peek(); q != nil; q = t.player.packets.Peek() {
+		t.engine.Push(q.Sequence, q.Media, q.Fresh, q.Payload, q.Arrived)
+		t.player.packets.Pop()
 	}
 }
 

@@ -11,15 +11,16 @@ func (l Join) appendTo(b []byte) []byte {
 }
 
 func (o Options) text() string {
-	switch {
-	case o.FEC && o.Send:
-		return "fec,send"
-	case o.FEC:
-		return "fec"
-	case o.Send:
-		return "send"
+	var words []string
+	for _, w := range []struct {
+		set  bool
+		word string
+	}{{o.FEC, "fec"}, {o.Send, "send"}, {o.Quiet, "quiet"}} {
+		if w.set {
+			words = append(words, w.word)
+		}
 	}
-	return ""
+	return strings.Join(words, ",")
 }
 
 func (l Leave) appendTo(b []byte) []byte { return orNothing(b, "LEAVE", l.Channel) }

@@ -135,8 +135,9 @@ type (
 
 // Options are what a member asks for at JOIN.
 type Options struct {
-	FEC  bool // send me FEC packets
-	Send bool // I intend to send
+	FEC   bool // send me FEC packets
+	Send  bool // I intend to send
+	Quiet bool // send me no media: I am here to be found
 }
 
 // Append appends a line with its LF to dst. It fails on fields that a reader
@@ -293,6 +294,8 @@ func parseOptions(text string) (o Options, ok bool) {
 			o.FEC = true
 		case "send":
 			o.Send = true
+		case "quiet":
+			o.Quiet = true
 		default:
 			if i == 0 {
 				return o, false

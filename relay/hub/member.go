@@ -109,7 +109,7 @@ func newAudience(members []*member) *audience {
 	}
 	a.fec = len(a.plain)
 	for _, m := range members {
-		if m.sink == nil && m.proven.Load() && !m.options.FEC {
+		if m.sink == nil && m.proven.Load() && !m.options.FEC && !m.options.Quiet {
 			a.plain = append(a.plain, m.name)
 		}
 	}

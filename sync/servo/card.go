@@ -7,11 +7,8 @@
 // A card tells its position with two one-sided errors: the position is rounded
 // down to what its DMA moves at once, and the time stamp is taken a little after
 // the position was true. Both make the card look late, never early. So the true
-// line of position over time lies on top of all readings and touches a few:
-// [Card] keeps the highest reading of each short span, takes the upper convex
-// hull, and of its edges the one above the middle of the window (the line above
-// all points with the least total distance). Averages, and loops that follow
-// each reading, would hunt by the granularity instead.
+// line of position over time lies on top of all readings and touches a few, and
+// [Card] finds it as their envelope (sync/envelope).
 //
 // # The ratio
 //
@@ -22,15 +19,15 @@
 // seconds to mend is jumped, and the player crossfades that.
 //
 // Units: local time in seconds or [timebase.Local], positions in frames, rates in
-// frames per local second. Not safe for concurrent use. After Moon, Skelly and
-// Towsley, "Estimation and Removal of Clock Skew from Network Delay
-// Measurements" (the hull), and IEC 61883-6 (presentation time).
+// frames per local second. Not safe for concurrent use. After IEC 61883-6
+// (presentation time).
 package servo
 
 import (
 	"math"
 	"time"
 
+	"github.com/tutti-audio/tutti/sync/envelope"
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
 
@@ -42,7 +39,6 @@ type Reading struct {
 }
 
 const (
-	spans         = 64
 	fineWindow    = 16 * time.Second // for cards that tell their position finely
 	coarseWindow  = 48 * time.Second // for cards that move in large steps
 	coarse        = 0.0005           // seconds; a larger scatter means a coarse card
@@ -63,10 +59,7 @@ type Card struct {
 
 	origin   timebase.Local
 	first    timebase.Card
-	points   [spans]point // by span number modulo spans
-	lastSpan int64
-	width    float64 // of a span, seconds
-	hull     []point
+	envelope envelope.Envelope
 	readings int
 	suspects int
 	scatter  float64 // greatest distance below the line lately, seconds
@@ -75,18 +68,11 @@ type Card struct {
 	slopeSigma         float64
 }
 
-// point is the highest reading of a span. x is 0 in a span without any.
-type point struct {
-	span int64
-	x, y float64 // seconds since origin, frames since first
-	set  bool
-}
-
 // NewCard returns the clock of a card whose nominal rate is in frames per second
 // and whose crystal is expected to be ppm off; sigma is the standard deviation
 // of that expectation in ppm, or 0 when nothing is known.
 func NewCard(nominal int, ppm, sigma float64) *Card {
-	c := &Card{nominal: float64(nominal), prior: 1 + ppm*1e-6, sigma: sigma * 1e-6, hull: make([]point, 0, spans)}
+	c := &Card{nominal: float64(nominal), prior: 1 + ppm*1e-6, sigma: sigma * 1e-6}
 	if sigma == 0 {
 		c.sigma = ratePrior
 	}
@@ -100,10 +86,9 @@ func (c *Card) Restart() {
 	if c.readings > 0 && c.slopeSigma < c.sigma {
 		c.prior, c.sigma = c.rate/c.nominal, max(c.slopeSigma, 2e-6)
 	}
-	c.points = [spans]point{}
-	c.readings, c.suspects, c.lastSpan = 0, 0, 0
+	c.envelope = envelope.New(fineWindow.Seconds())
+	c.readings, c.suspects = 0, 0
 	c.rate, c.slopeSigma = c.nominal*c.prior, c.sigma
-	c.width = fineWindow.Seconds() / spans
 }
 
 // Nominal returns the card's nominal rate in frames per second.
@@ -145,91 +130,31 @@ func (c *Card) Add(r Reading) bool {
 	return true
 }
 
-// place keeps the reading if it is the highest of its span. When the scatter
-// shows a coarse card, the spans widen once.
+// place takes the reading into the envelope. When the scatter shows a coarse card,
+// the window widens once.
 func (c *Card) place(x, y float64) {
-	if c.scatter > coarse && c.width < coarseWindow.Seconds()/spans {
-		c.widen()
+	if c.scatter > coarse && c.envelope.Window() < coarseWindow.Seconds() {
+		c.envelope.Widen(coarseWindow.Seconds(), c.rate)
 	}
-	span := int64(x/c.width) + 1
-	p := &c.points[span%spans]
-	if !p.set || p.span != span || y-p.y > c.rate*(x-p.x) {
-		*p = point{span: span, x: x, y: y, set: true}
-	}
-	c.lastSpan = max(c.lastSpan, span)
+	c.envelope.Add(x, y, c.rate)
 }
 
-// widen sorts what is there into wider spans.
-func (c *Card) widen() {
-	old := c.points
-	c.points = [spans]point{}
-	c.width = coarseWindow.Seconds() / spans
-	c.lastSpan = 0
-	for _, p := range old {
-		if p.set {
-			c.place(p.x, p.y)
-		}
-	}
-}
-
-// fit lays the line over the hull.
+// fit lays the line over the envelope.
 func (c *Card) fit(now float64) {
-	mean := c.buildHull()
-	span := c.hull[len(c.hull)-1].x - c.hull[0].x
 	rate, sigma := c.nominal*c.prior, c.sigma
-	if span > 0 {
-		slope := c.slopeAbove(mean)
+	if span := c.envelope.Length(); span > 0 {
 		s := (readingNoise + c.touch()) * 4 / span
 		w, wp := 1/(s*s), 1/(c.sigma*c.sigma)
-		rate = (slope*w + rate*wp) / (w + wp)
+		rate = (c.envelope.Slope()*w + rate*wp) / (w + wp)
 		sigma = math.Sqrt(1 / (w + wp))
 	}
-	position := math.Inf(-1)
-	for _, p := range c.hull {
-		position = max(position, p.y+rate*(now-p.x))
-	}
-	c.at, c.position, c.rate, c.slopeSigma = now, position, rate, sigma
+	c.at, c.position, c.rate, c.slopeSigma = now, c.envelope.Top(now, rate), rate, sigma
 }
 
 // touch is how far, in seconds, the best of the readings may still lie below the
 // true line: the scatter shared among those in the window.
 func (c *Card) touch() float64 {
 	return c.scatter / math.Sqrt(float64(min(c.readings, scatterWindow)))
-}
-
-// buildHull computes the upper convex hull of the points in the window and
-// returns the mean of their times.
-func (c *Card) buildHull() (mean float64) {
-	c.hull = c.hull[:0]
-	n := 0.0
-	for s := max(1, c.lastSpan-spans+1); s <= c.lastSpan; s++ {
-		p := c.points[s%spans]
-		if !p.set || p.span != s {
-			continue
-		}
-		mean += p.x
-		n++
-		for len(c.hull) >= 2 && above(c.hull[len(c.hull)-2], c.hull[len(c.hull)-1], p) {
-			c.hull = c.hull[:len(c.hull)-1]
-		}
-		c.hull = append(c.hull, p)
-	}
-	return mean / n
-}
-
-// above reports whether b lies on or below the line from a to d.
-func above(a, b, d point) bool {
-	return (b.y-a.y)*(d.x-a.x) <= (d.y-a.y)*(b.x-a.x)
-}
-
-// slopeAbove returns the slope of the hull's edge above x.
-func (c *Card) slopeAbove(x float64) float64 {
-	i := 1
-	for i < len(c.hull)-1 && c.hull[i].x < x {
-		i++
-	}
-	a, b := c.hull[i-1], c.hull[i]
-	return (b.y - a.y) / (b.x - a.x)
 }
 
 func (c *Card) positionAt(x float64) float64 { return c.position + c.rate*(x-c.at) }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/tutti-audio/tutti/agent"
 	"github.com/tutti-audio/tutti/agent/config"
+	"github.com/tutti-audio/tutti/agent/session/remote"
 	"github.com/tutti-audio/tutti/agent/source"
 	"github.com/tutti-audio/tutti/internal/hostclock"
 	"github.com/tutti-audio/tutti/internal/notify"
@@ -54,6 +56,7 @@ const defaultSendListen = ":8401"
 type sendFlags struct {
 	channel, name, codec, latency, packet string
 	group, ifi, http, level               string
+	relay, password                       string
 	bitrate, bits                         int
 	legacy                                bool
 	input                                 source.Options
@@ -66,6 +69,7 @@ func sendCommand(around surroundings) *cobra.Command {
 		Long: sendLong, Example: sendExample,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.input.Inputs = args
+			o.forRelay(cmd.Flags().Changed)
 			return send(cmd.Context(), o, around, cmd.Flags().Changed("http"))
 		},
 	}
@@ -79,6 +83,8 @@ func sendCommand(around surroundings) *cobra.Command {
 	f.StringVar(&o.packet, "packet", "", "packet `time`, such as 2.5ms; by the latency by default")
 	f.StringVar(&o.group, "group", "", "multicast `address:port` to send to; by the channel's name by default")
 	f.StringVar(&o.ifi, "interface", "", "network `interface` to send from; the first that can multicast by default")
+	f.StringVar(&o.relay, "relay", "", "relay `host`, host:port or https://host that gets the stream for listeners elsewhere; then opus and wifi are the defaults")
+	f.StringVar(&o.password, "password", "", "`password` of the channel at the relay, which makes it private; TUTTI_PASSWORD keeps it out of the process list")
 	f.StringVar(&o.http, "http", defaultSendListen, "`address:port` that the description is served on")
 	f.BoolVar(&o.input.Loop, "loop", false, "begin again at the end")
 	f.StringVar(&o.input.Format, "format", "", "of raw PCM, such as s16le:48000:2")
@@ -102,6 +108,7 @@ func send(ctx context.Context, o sendFlags, around surroundings, listenGiven boo
 	if err != nil {
 		return err
 	}
+	c.Password = cmp.Or(c.Password, around.getenv("TUTTI_PASSWORD"))
 	out := newProgress(around.err)
 	log, err := around.logger(out, o.level)
 	if err != nil {
@@ -161,9 +168,29 @@ func (o sendFlags) config() (c agent.SendConfig, err error) {
 	if _, port, err := net.SplitHostPort(o.http); err != nil || !isPort(port) {
 		return c, misused("http %q: use address:port or :port", o.http)
 	}
+	if o.relay != "" {
+		relay, err := remote.ParseEndpoint(o.relay)
+		if err != nil {
+			return c, coded{err, exitMisused}
+		}
+		c.Relay, c.Password = &relay, o.password
+	}
 	p, err := parseLatency(o.latency)
 	c.Latency = p.latency
 	return c, err
+}
+
+// forRelay sets what suits the internet, where nothing else was asked for.
+func (o *sendFlags) forRelay(given func(flag string) bool) {
+	if o.relay == "" {
+		return
+	}
+	if !given("codec") {
+		o.codec = "opus"
+	}
+	if !given("latency") {
+		o.latency = "wifi"
+	}
 }
 
 func isPort(text string) bool {

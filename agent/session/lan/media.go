@@ -31,6 +31,7 @@ type receiverStats struct {
 	byGroup                            atomic.Uint64 // since the last report
 	lastMedia, highest, lost, lastRTP  atomic.Int64
 	lastSR                             atomic.Int64
+	fraction                           atomic.Int64 // lost of the last report's packets, of 256
 	changed                            atomic.Bool  // another stream comes from the sender
 	base, received, jitter             atomic.Int64 // jitter: RTP ticks × 16
 

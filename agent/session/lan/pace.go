@@ -91,6 +91,9 @@ func (s *Sender) send(group netip.AddrPort) {
 			s.receivers.sendFailed(s.config.Log, to.String(), err)
 		}
 	}
+	if s.config.Also != nil {
+		s.config.Also(s.packet)
+	}
 	s.sentPackets.Add(1)
 	s.sentBytes.Add(uint64(len(s.packet)))
 }

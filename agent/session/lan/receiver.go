@@ -47,6 +47,8 @@ type ReceiverConfig struct {
 	Clock     *hostclock.Clock
 	Sink      Sink
 	Log       *slog.Logger
+	// Claim, if not nil, is asked whether the stream of this SSRC is the one to play.
+	Claim func(ssrc uint32) bool
 }
 
 // Reasons for which a receiver ends by itself.
@@ -96,6 +98,9 @@ func Join(ctx context.Context, c ReceiverConfig) (*Receiver, error) {
 	}
 	if _, err := codec.NewDecoder(decoderFor(stream)); err != nil {
 		return nil, err
+	}
+	if c.Claim != nil && !c.Claim(stream.SSRC) {
+		return nil, ErrChanged
 	}
 	if from, err := netip.ParseAddrPort(c.Source); err == nil && stream.Origin.IsLinkLocalUnicast() {
 		stream.Origin = stream.Origin.WithZone(from.Addr().Zone())
@@ -214,6 +219,16 @@ func (r *Receiver) Stream() describe.Stream {
 
 // Unicast reports whether a copy of our own was asked for.
 func (r *Receiver) Unicast() bool { return r.subscribed.Load() }
+
+// Way returns how well the stream comes: how long ago its last packet did, whether
+// one ever has, and the share that was lost of late.
+func (r *Receiver) Way() (idle time.Duration, playing bool, loss float64) {
+	last := timebase.Local(r.stats.lastMedia.Load())
+	if last == 0 {
+		return 0, false, 0
+	}
+	return r.config.Clock.Now().Sub(last), true, float64(r.stats.fraction.Load()) / 256
+}
 
 // Clock returns the newest estimate of house time.
 func (r *Receiver) Clock() offset.Estimate {

@@ -38,8 +38,11 @@ type SenderConfig struct {
 	Group     netip.AddrPort // zero: by the channel's name
 	ClockPort uint16         // 0: DefaultClock, or any when that is taken
 	HTTP      uint16         // port that Handler is served on
-	Clock     *hostclock.Clock
-	Log       *slog.Logger
+	// Also, if not nil, is called with each packet as it leaves. It must not wait or
+	// keep the bytes.
+	Also  func(packet []byte)
+	Clock *hostclock.Clock
+	Log   *slog.Logger
 }
 
 // Sender sends one stream until its source ends or it is closed.

@@ -164,6 +164,7 @@ func (r *Receiver) watch() {
 func (r *Receiver) report(badly int) int {
 	e := r.Clock()
 	fraction, lost, jitter, expected := r.loss()
+	r.stats.fraction.Store(int64(fraction))
 	r.copyNeeded(expected)
 	report := control.Receiver{
 		SSRC: r.config.SSRC, Stream: r.stream.SSRC, ID: r.config.ID, Name: r.config.Name,

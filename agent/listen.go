@@ -1,0 +1,262 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/tutti-audio/tutti/agent/mode"
+	"github.com/tutti-audio/tutti/agent/session/lan"
+	"github.com/tutti-audio/tutti/agent/session/merge"
+	"github.com/tutti-audio/tutti/agent/session/remote"
+	"github.com/tutti-audio/tutti/ostp/describe"
+	"github.com/tutti-audio/tutti/sync/offset"
+)
+
+// errGone says that a source vanished before it could be joined.
+var errGone = errors.New("the source is gone")
+
+// session is a way by which the stream comes.
+type session interface {
+	Done() <-chan struct{}
+	Err() error
+	Stream() describe.Stream
+	Clock() offset.Estimate
+	Way() (idle time.Duration, playing bool, loss float64)
+	Close() error
+}
+
+// looking is how often the ways are looked at where there is more than one.
+const looking = 50 * time.Millisecond
+
+// listening is one stream being heard, by one way or several at once. It belongs to
+// the supervisor.
+type listening struct {
+	speaker *Speaker
+	channel string
+	merge   *merge.Merge
+	engine  mode.Engine
+	ways    [mode.Count]way
+	lead    mode.Mode
+	events  chan event
+	ssrc    atomic.Uint32 // of the stream; 0: not known yet
+	over    bool          // the stream has ended
+}
+
+// way is what is done about a mode.
+type way struct {
+	session session // nil while it is being opened
+	address string
+	path    *merge.Path
+	cancel  context.CancelFunc // not nil: wanted
+}
+
+// event is a way that was opened, could not be, or has ended.
+type event struct {
+	mode    mode.Mode
+	path    *merge.Path // whose it is
+	session session
+	address string
+	err     error
+}
+
+// listen hears the wanted channel until the stream ends or another is wanted.
+func (s *Speaker) listen(ctx context.Context) {
+	l := &listening{speaker: s, channel: s.channel(), events: make(chan event, 2*mode.Count), lead: mode.None}
+	l.merge = merge.New(namedSink{s.player, s}, s.clock.Now)
+	defer l.end()
+	tick := time.NewTicker(looking)
+	defer tick.Stop()
+	for ctx.Err() == nil && !l.over {
+		if !l.decide(ctx) {
+			return
+		}
+		ticks := tick.C
+		if l.only(mode.LAN) { // nothing else could be done: do not look
+			ticks = nil
+		}
+		select {
+		case <-ctx.Done():
+		case e := <-l.events:
+			l.take(e)
+		case <-s.changed:
+			if !l.stillWanted() {
+				return
+			}
+		case <-ticks:
+		}
+	}
+}
+
+// possible says which modes there is an address for.
+func (l *listening) possible(m mode.Mode) bool {
+	s := l.speaker
+	switch m {
+	case mode.LAN:
+		return s.config.Source != "" || len(s.nearby.addresses(l.channel)) > 0
+	case mode.Relay:
+		return s.relay != nil && l.channel != ""
+	}
+	return false
+}
+
+// only reports whether one way is open and no other is possible.
+func (l *listening) only(m mode.Mode) bool {
+	for o := range l.ways {
+		if mode.Mode(o) != m && (l.possible(mode.Mode(o)) || l.ways[o].cancel != nil) {
+			return false
+		}
+	}
+	return l.ways[m].session != nil && l.lead == m
+}
+
+// decide asks the engine what should be and does it. It reports false when there is
+// nothing to hear.
+func (l *listening) decide(ctx context.Context) bool {
+	var seen [mode.Count]mode.Way
+	some := false
+	for m := range l.ways {
+		w := &l.ways[m]
+		seen[m].Possible = l.possible(mode.Mode(m)) || w.session != nil
+		some = some || seen[m].Possible
+		if w.session != nil {
+			seen[m].Open = true
+			seen[m].Idle, seen[m].Playing, seen[m].Loss = w.session.Way()
+		}
+	}
+	if !some {
+		return false
+	}
+	d := l.engine.Decide(seen, l.speaker.clock.Now())
+	for m := range l.ways {
+		switch w := &l.ways[m]; {
+		case d.Want[m] && w.cancel == nil:
+			l.open(ctx, mode.Mode(m))
+		case !d.Want[m] && w.cancel != nil && mode.Mode(m) != d.Lead:
+			l.shut(mode.Mode(m))
+		}
+	}
+	l.follow(d)
+	return true
+}
+
+// follow lets a way lead.
+func (l *listening) follow(d mode.Decision) {
+	if d.Lead == l.lead {
+		return
+	}
+	l.lead = d.Lead
+	if d.Lead == mode.None {
+		l.speaker.setSession(nil, "", d)
+		return
+	}
+	w := &l.ways[d.Lead]
+	w.path.Prefer()
+	l.speaker.log.Info("playing", "by", d.Lead, "because", d.Reason)
+	l.speaker.setSession(w.session, w.address, d)
+}
+
+// claim reports whether a stream is the one that is heard; the first is.
+func (l *listening) claim(ssrc uint32) bool {
+	return l.ssrc.CompareAndSwap(0, ssrc) || l.ssrc.Load() == ssrc
+}
+
+// open begins to open a way.
+func (l *listening) open(ctx context.Context, m mode.Mode) {
+	ctx, cancel := context.WithCancel(ctx)
+	path := l.merge.NewPath(m == mode.LAN)
+	l.ways[m] = way{path: path, cancel: cancel}
+	s := l.speaker
+	s.wait.Go(func() {
+		e := event{mode: m, path: path}
+		switch m {
+		case mode.LAN:
+			e.address = s.choose(ctx)
+			e.session, e.err = s.joinLAN(ctx, e.address, path, l.claim)
+		case mode.Relay:
+			e.address = s.relay.String()
+			e.session, e.err = s.joinRelay(ctx, l.channel, path, l.claim)
+		}
+		select {
+		case l.events <- e:
+		case <-ctx.Done():
+			if e.err == nil {
+				_ = e.session.Close()
+			}
+			return
+		}
+		if e.err != nil {
+			return
+		}
+		select {
+		case <-e.session.Done():
+			l.events <- event{mode: m, path: path, err: e.session.Err()}
+		case <-ctx.Done():
+		}
+	})
+}
+
+// take follows an event.
+func (l *listening) take(e event) {
+	w := &l.ways[e.mode]
+	if w.path != e.path { // it was shut meanwhile
+		if e.session != nil && e.err == nil {
+			_ = e.session.Close()
+		}
+		return
+	}
+	s := l.speaker
+	if e.err == nil {
+		stream := e.session.Stream()
+		s.log.Info("joined", "by", e.mode, "channel", stream.Channel, "source", stream.Name, "address", e.address, "codec", stream.Codec, "latency", stream.Latency)
+		w.session, w.address = e.session, e.address
+		return
+	}
+	s.log.Info("a way has ended", "by", e.mode, "channel", l.channel, "reason", e.err)
+	if l.lead == mode.None {
+		s.say("waiting", "cannot join", e.err.Error())
+	}
+	if errors.Is(e.err, lan.ErrGoodbye) {
+		s.nearby.forget(w.address)
+	}
+	l.over = errors.Is(e.err, lan.ErrGoodbye) || errors.Is(e.err, lan.ErrChanged) || errors.Is(e.err, remote.ErrChanged)
+	l.engine.Failed(e.mode, s.clock.Now())
+	l.shut(e.mode)
+}
+
+// shut closes a way.
+func (l *listening) shut(m mode.Mode) {
+	w := l.ways[m]
+	l.ways[m] = way{}
+	if w.cancel != nil {
+		w.cancel()
+	}
+	if w.session != nil {
+		_ = w.session.Close()
+	}
+	if l.lead == m {
+		l.lead = mode.None
+		l.speaker.setSession(nil, "", mode.Decision{Lead: mode.None})
+	}
+}
+
+// stillWanted reports whether what plays is what should.
+func (l *listening) stillWanted() bool {
+	w := l.ways[mode.LAN]
+	if l.speaker.channel() != l.channel {
+		return false
+	}
+	if w.session == nil {
+		return true
+	}
+	stream := w.session.Stream()
+	return l.speaker.stillWanted(stream.Channel, stream.SSRC, w.address)
+}
+
+// end closes every way.
+func (l *listening) end() {
+	for m := range l.ways {
+		l.shut(mode.Mode(m))
+	}
+}

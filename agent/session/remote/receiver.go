@@ -1,0 +1,303 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tutti-audio/tutti/ostp"
+	"github.com/tutti-audio/tutti/ostp/codec"
+	"github.com/tutti-audio/tutti/ostp/control"
+	"github.com/tutti-audio/tutti/ostp/describe"
+	"github.com/tutti-audio/tutti/ostp/fec"
+	"github.com/tutti-audio/tutti/ostp/line"
+	"github.com/tutti-audio/tutti/sync/arrival"
+	"github.com/tutti-audio/tutti/sync/offset"
+	"github.com/tutti-audio/tutti/sync/playout"
+	"github.com/tutti-audio/tutti/sync/servo"
+	"github.com/tutti-audio/tutti/sync/timebase"
+)
+
+const (
+	pollEvery  = time.Second // for a source to describe its stream
+	clockEvery = 20 * time.Millisecond
+	lookEvery  = 250 * time.Millisecond
+	chaseEvery = 5 * time.Millisecond
+)
+
+// Path is what a receiver feeds: a path of the merged stream.
+type Path interface {
+	Start(f playout.Format, drain func()) error
+	Queue(p *ostp.Packet, arrived timebase.Local)
+	SetClock(offset.Estimate)
+	Leap(offset.Estimate)
+	Stop()
+	Report(r *control.Receiver, s *describe.Stream)
+}
+
+// ReceiverConfig is what a receiver is made of.
+type ReceiverConfig struct {
+	Membership
+	Path Path
+	SSRC uint32 // of this speaker's reports
+	// Claim, if not nil, is asked whether the stream of this SSRC is the one to play.
+	Claim func(ssrc uint32) bool
+}
+
+// Receiver hears one stream by a relay until that ends or Close is called.
+type Receiver struct {
+	config ReceiverConfig
+	member *member
+	stream describe.Stream
+	ready  atomic.Bool // stream is known
+	tags   atomic.Pointer[describe.Tags]
+	news   chan struct{} // the description is another
+	lost   chan struct{} // something is to be asked for
+
+	mu      sync.Mutex // of what follows; the reading goroutine holds it briefly
+	gaps    gaps
+	clock   arrival.Clock
+	buffer  buffer
+	decoder fec.Decoder
+	media   ostp.Unwrapper
+	packet  ostp.Packet
+	counts  Counters
+	started bool
+	told    timebase.Local // when the path was last told the time
+	parity  timebase.Local // when parity last came
+	last    timebase.Local // when media last came
+	before  loss
+
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	wait   sync.WaitGroup
+}
+
+// Join becomes a member and waits until a source plays on the channel.
+func Join(ctx context.Context, c ReceiverConfig) (*Receiver, error) {
+	r := &Receiver{config: c, news: make(chan struct{}, 1), lost: make(chan struct{}, 1)}
+	r.ctx, r.cancel = context.WithCancelCause(ctx)
+	var err error
+	if r.member, err = join(r.ctx, c.Membership, line.Options{FEC: true}, r.hear, r.follow); err != nil {
+		r.cancel(err)
+		return nil, err
+	}
+	stream, err := r.describe()
+	if err == nil {
+		_, err = codec.NewDecoder(decoderFor(stream))
+	}
+	if err == nil && c.Claim != nil && !c.Claim(stream.SSRC) {
+		err = ErrChanged
+	}
+	if err != nil {
+		r.cancel(err)
+		r.member.close()
+		return nil, err
+	}
+	r.mu.Lock()
+	r.stream = *stream
+	r.mu.Unlock()
+	r.tags.Store(&stream.Tags)
+	r.ready.Store(true)
+	context.AfterFunc(r.member.ctx, func() { r.cancel(context.Cause(r.member.ctx)) })
+	r.wait.Go(r.watch)
+	r.wait.Go(r.chase)
+	return r, nil
+}
+
+// decoderFor says how the stream's payloads are read.
+func decoderFor(s *describe.Stream) codec.Params {
+	return codec.Params{Type: s.Codec.Canonical(), Channels: s.Channels, Frames: s.Frames, Bits: s.Bits}
+}
+
+// describe waits for a description.
+func (r *Receiver) describe() (*describe.Stream, error) {
+	for {
+		s, err := r.member.fetch(r.ctx)
+		if !errors.Is(err, errNone) {
+			return s, err
+		}
+		select {
+		case <-r.ctx.Done():
+			return nil, context.Cause(r.ctx)
+		case <-r.member.ctx.Done():
+			return nil, context.Cause(r.member.ctx)
+		case <-r.news:
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+// follow takes in what the relay says.
+func (r *Receiver) follow(l line.Line) {
+	if _, ok := l.(line.Description); ok {
+		select {
+		case r.news <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// watch follows the description, and ends the receiver when the stream is another.
+func (r *Receiver) watch() {
+	for {
+		select {
+		case <-r.ctx.Done():
+			return
+		case <-r.news:
+		}
+		s, err := r.member.fetch(r.ctx)
+		switch {
+		case err != nil:
+		case s.SSRC != r.stream.SSRC || s.Epoch != r.stream.Epoch:
+			r.cancel(ErrChanged)
+		default:
+			r.tags.Store(&s.Tags)
+		}
+	}
+}
+
+// hear takes one datagram in; it belongs to the reading goroutine.
+func (r *Receiver) hear(b []byte, at timebase.Local) {
+	if !r.ready.Load() {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := &r.packet
+	if err := ostp.ParsePacket(p, b); err != nil {
+		r.counts.Damaged++
+		return
+	}
+	kind := ostp.PayloadType(p.PayloadType).Canonical()
+	ssrc := p.SSRC
+	if kind == ostp.FEC {
+		ssrc = ^ssrc
+	}
+	if ssrc != r.stream.SSRC || p.StreamID != r.stream.StreamID {
+		r.counts.OtherStream++
+		if ssrc != r.stream.SSRC {
+			r.follow(line.Description{})
+		}
+		return
+	}
+	r.counts.Packets++
+	r.counts.Bytes += uint64(len(b))
+	r.last = at
+	switch kind {
+	case r.stream.Codec.Canonical():
+		r.accept(p, at, false)
+		if at.Sub(r.parity) < time.Second {
+			r.recovered(r.decoder.AddData(p), at)
+		}
+	case ostp.FEC:
+		r.parity = at
+		r.counts.Parity++
+		if found, err := r.decoder.AddParity(p); err == nil {
+			r.recovered(found, at)
+		}
+	default:
+		r.counts.UnknownType++
+	}
+}
+
+func (r *Receiver) recovered(found []ostp.Packet, at timebase.Local) {
+	for i := range found {
+		r.counts.Recovered++
+		r.accept(&found[i], at, true)
+	}
+}
+
+// accept hands a packet on, whether it came or was recovered. Callers hold mu.
+func (r *Receiver) accept(p *ostp.Packet, at timebase.Local, recovered bool) {
+	missing := len(r.gaps.missing)
+	repaired := r.gaps.note(p.Sequence(), at)
+	if len(r.gaps.missing) > missing {
+		select {
+		case r.lost <- struct{}{}:
+		default:
+		}
+	}
+	if !repaired && !recovered {
+		media := timebase.Media(r.media.Unwrap(p.MediaTimestamp))
+		r.buffer.came(r.clock.Add(r.stream.HouseAt(media), at), at)
+	}
+	r.config.Path.Queue(p, at)
+	r.tellTime(at)
+}
+
+// tellTime tells the path how house time runs, and starts it. Callers hold mu.
+func (r *Receiver) tellTime(at timebase.Local) {
+	if r.clock.Packets() == 0 || r.started && at.Sub(r.told) < clockEvery {
+		return
+	}
+	r.told = at
+	wait, leap := r.buffer.length(&r.clock, r.stream.Latency, r.member.roundTrip(), at)
+	goal := r.clock.Estimate(at).Moved(r.stream.Latency - wait)
+	if leap {
+		r.config.Path.Leap(goal)
+	} else {
+		r.config.Path.SetClock(goal)
+	}
+	if r.started {
+		return
+	}
+	r.started = true
+	err := r.config.Path.Start(playout.Format{
+		Codec: decoderFor(&r.stream), Latency: r.stream.Latency, Anchor: servo.Anchor{House: r.stream.HouseAt(0)},
+	}, nil)
+	if err != nil {
+		r.cancel(err)
+	}
+}
+
+// chase asks for what is missing while that can still be in time.
+func (r *Receiver) chase() {
+	tick := time.NewTicker(chaseEvery)
+	defer tick.Stop()
+	var missing []uint16
+	var out []byte
+	var asks uint32
+	for {
+		select {
+		case <-r.ctx.Done():
+			return
+		case <-r.lost:
+		}
+		for left := 1; left > 0; {
+			select {
+			case <-r.ctx.Done():
+				return
+			case <-tick.C:
+			}
+			now := r.config.Clock.Now()
+			r.mu.Lock()
+			missing = r.gaps.due(missing[:0], now, r.member.roundTrip(), r.buffer.now)
+			left = len(r.gaps.missing)
+			ask := ostp.Packet{StreamID: r.stream.StreamID}
+			ask.SetSequence(asks)
+			ask.SSRC, ask.PayloadType = r.stream.SSRC, uint8(ostp.NACK)
+			r.mu.Unlock()
+			if len(missing) == 0 {
+				continue
+			}
+			ask.Payload, _ = ostp.AppendNACK(ask.Payload[:0], missing)
+			if b, err := ostp.AppendPacket(out[:0], &ask); err == nil {
+				out = b
+				asks++
+				_ = r.member.write(b)
+			}
+		}
+	}
+}
+
+// Close leaves the channel and waits.
+func (r *Receiver) Close() error {
+	r.cancel(context.Canceled)
+	r.member.close()
+	r.wait.Wait()
+	r.config.Path.Stop()
+	return nil
+}

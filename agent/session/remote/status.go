@@ -1,0 +1,101 @@
+package remote
+
+import (
+	"context"
+	"time"
+
+	"github.com/tutti-audio/tutti/ostp/describe"
+	"github.com/tutti-audio/tutti/sync/offset"
+	"github.com/tutti-audio/tutti/sync/timebase"
+)
+
+// Counters is what a receiver has counted.
+type Counters struct {
+	Packets     uint64 `json:"packets"` // of the stream, with parity
+	Bytes       uint64 `json:"bytes"`
+	Damaged     uint64 `json:"damaged"`
+	OtherStream uint64 `json:"other_stream"`
+	UnknownType uint64 `json:"unknown_type"`
+	Parity      uint64 `json:"parity"`    // FEC packets
+	Recovered   uint64 `json:"recovered"` // by them
+	Expected    uint64 `json:"expected"`
+	Lost        uint64 `json:"lost"`     // given up
+	Asked       uint64 `json:"asked"`    // NACKs' sequence numbers
+	Repaired    uint64 `json:"repaired"` // that came after they were asked for
+}
+
+// Counters returns what has been counted so far.
+func (r *Receiver) Counters() Counters {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := r.counts
+	c.Expected, c.Lost, c.Asked, c.Repaired = r.gaps.expect, r.gaps.lost, r.gaps.asked, r.gaps.came
+	return c
+}
+
+// Quality is how the way to the source is.
+type Quality struct {
+	RoundTrip time.Duration // to the relay
+	Jitter    time.Duration // by which 99 of 100 packets are delayed at most
+	Buffer    time.Duration // for which packets wait
+	Loss      float64       // share of packets that were lost on the way, repaired or not
+}
+
+// Quality returns how the way is now.
+func (r *Receiver) Quality() Quality {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return Quality{RoundTrip: r.member.roundTrip(), Jitter: r.clock.Delay(missShare), Buffer: r.buffer.now, Loss: r.before.share}
+}
+
+// lossEvery is how often the share of losses is taken.
+const lossEvery = time.Second
+
+// loss is what was lost until some time, and the share of the time before.
+type loss struct {
+	at             timebase.Local
+	expected, lost uint64
+	share          float64
+}
+
+// Way returns how well the stream comes: how long ago its last packet did, whether
+// one ever has, and the share that was lost on the way of late.
+func (r *Receiver) Way() (idle time.Duration, playing bool, lost float64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.last == 0 {
+		return 0, false, 0
+	}
+	now := r.config.Clock.Now()
+	if b := &r.before; now.Sub(b.at) >= lossEvery {
+		next := loss{at: now, expected: r.gaps.expect, lost: r.gaps.lost + r.gaps.came + r.counts.Recovered}
+		if next.expected > b.expected {
+			next.share = float64(next.lost-b.lost) / float64(next.expected-b.expected)
+		}
+		*b = next
+	}
+	return now.Sub(r.last), true, r.before.share
+}
+
+// Done is closed when the receiver has ended.
+func (r *Receiver) Done() <-chan struct{} { return r.ctx.Done() }
+
+// Err says why it ended.
+func (r *Receiver) Err() error { return context.Cause(r.ctx) }
+
+// Stream returns the stream's description with the present tags.
+func (r *Receiver) Stream() describe.Stream {
+	s := r.stream
+	s.Tags = *r.tags.Load()
+	return s
+}
+
+// Clock returns what the path is told of house time.
+func (r *Receiver) Clock() offset.Estimate {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.clock.Packets() == 0 {
+		return offset.Estimate{}
+	}
+	return r.clock.Estimate(r.last).Moved(r.stream.Latency - r.buffer.now)
+}

@@ -1,0 +1,183 @@
+package remote
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tutti-audio/tutti/ostp"
+	"github.com/tutti-audio/tutti/ostp/describe"
+	"github.com/tutti-audio/tutti/ostp/line"
+	"github.com/tutti-audio/tutti/sync/timebase"
+)
+
+const (
+	recentPackets = 1024 // kept for those who ask again
+	resendMost    = 200  // packets a second sent again
+	publishEvery  = 10 * time.Second
+)
+
+// Uplink gives a stream to a relay.
+type Uplink struct {
+	config   Membership
+	describe func() describe.Stream
+	member   atomic.Pointer[member]
+
+	mu      sync.Mutex
+	recent  [recentPackets][]byte
+	packet  ostp.Packet
+	asked   []uint16
+	resends int
+	since   timebase.Local
+	problem string
+
+	sent, resent atomic.Uint64
+	ctx          context.Context
+	cancel       context.CancelFunc
+	wait         sync.WaitGroup
+}
+
+// NewUplink begins to join; it goes on trying until Close. stream says what is sent.
+func NewUplink(c Membership, stream func() describe.Stream) *Uplink {
+	u := &Uplink{config: c, describe: stream}
+	u.ctx, u.cancel = context.WithCancel(context.Background())
+	u.wait.Go(u.run)
+	return u
+}
+
+// run keeps the uplink a member.
+func (u *Uplink) run() {
+	for u.ctx.Err() == nil {
+		m, err := join(u.ctx, u.config, line.Options{Send: true}, u.hear, func(line.Line) {})
+		if err != nil {
+			u.say(err.Error())
+			u.pause(time.Second)
+			continue
+		}
+		u.member.Store(m)
+		u.stay(m)
+		u.member.Store(nil)
+		m.close()
+	}
+}
+
+// stay publishes the description until the membership ends.
+func (u *Uplink) stay(m *member) {
+	var published describe.Stream
+	var session string // a relay that was restarted gives another, and knows nothing
+	var at time.Time
+	for m.ctx.Err() == nil {
+		s, now := u.describe(), m.token()
+		if s != published || now != session || time.Since(at) > publishEvery {
+			err := m.publish(m.ctx, &s)
+			if err == nil {
+				published, session, at = s, now, time.Now()
+				u.say("")
+			} else if m.ctx.Err() == nil {
+				u.say(err.Error())
+			}
+		}
+		u.pause(200 * time.Millisecond)
+	}
+	if u.ctx.Err() == nil {
+		u.say(context.Cause(m.ctx).Error())
+	}
+}
+
+func (u *Uplink) pause(d time.Duration) {
+	select {
+	case <-u.ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// say logs a problem once, and its end.
+func (u *Uplink) say(problem string) {
+	u.mu.Lock()
+	changed := u.problem != problem
+	u.problem = problem
+	u.mu.Unlock()
+	switch {
+	case !changed:
+	case problem == "":
+		u.config.Log.Info("the relay has the stream", "relay", u.config.Relay, "channel", u.config.Channel)
+	default:
+		u.config.Log.Warn("the relay does not have the stream", "relay", u.config.Relay, "problem", problem)
+	}
+}
+
+// Send gives one packet to the relay. It belongs to the goroutine that paces.
+func (u *Uplink) Send(b []byte) {
+	m := u.member.Load()
+	if m == nil {
+		return
+	}
+	_ = m.write(b)
+	u.sent.Add(1)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	slot := &u.recent[sequenceOf(b)%recentPackets]
+	*slot = append((*slot)[:0], b...)
+}
+
+// sequenceOf returns the low half of a packet's sequence.
+func sequenceOf(b []byte) int { return int(b[2])<<8 | int(b[3]) }
+
+// hear answers what the relay passes on: requests for packets that it lacks.
+func (u *Uplink) hear(b []byte, at timebase.Local) {
+	m := u.member.Load()
+	if m == nil {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if ostp.ParsePacket(&u.packet, b) != nil || ostp.PayloadType(u.packet.PayloadType) != ostp.NACK {
+		return
+	}
+	var err error
+	if u.asked, err = ostp.ParseNACK(u.asked[:0], u.packet.Payload); err != nil {
+		return
+	}
+	if at.Sub(u.since) > time.Second {
+		u.since, u.resends = at, 0
+	}
+	for _, sequence := range u.asked {
+		kept := u.recent[int(sequence)%recentPackets]
+		if len(kept) == 0 || sequenceOf(kept) != int(sequence) || u.resends >= resendMost {
+			continue
+		}
+		u.resends++
+		u.resent.Add(1)
+		_ = m.write(kept)
+	}
+}
+
+// UplinkStatus is how an uplink does.
+type UplinkStatus struct {
+	Relay     string        `json:"relay"`
+	Joined    bool          `json:"joined"`
+	Problem   string        `json:"problem,omitempty"`
+	Sent      uint64        `json:"sent"`
+	Resent    uint64        `json:"resent"`
+	RoundTrip time.Duration `json:"round_trip_ns"`
+}
+
+// Status returns how the uplink does.
+func (u *Uplink) Status() UplinkStatus {
+	s := UplinkStatus{Relay: u.config.Relay.String(), Sent: u.sent.Load(), Resent: u.resent.Load()}
+	if m := u.member.Load(); m != nil {
+		s.Joined, s.RoundTrip = true, m.roundTrip()
+	}
+	u.mu.Lock()
+	s.Problem = u.problem
+	u.mu.Unlock()
+	return s
+}
+
+// Close leaves the relay and waits.
+func (u *Uplink) Close() error {
+	u.cancel()
+	u.wait.Wait()
+	return nil
+}
