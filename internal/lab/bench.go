@@ -42,6 +42,14 @@ func (r *results) atMost(name string, value, limit float64, unit string) {
 	f.Bar, f.Met = fmt.Sprintf("≤ %g", limit), &met
 }
 
+// atLeast adds a figure that is to be at least limit.
+func (r *results) atLeast(name string, value, limit float64, unit string) {
+	r.add(name, value, unit)
+	f := &r.list[len(r.list)-1]
+	met := value >= limit
+	f.Bar, f.Met = fmt.Sprintf("≥ %g", limit), &met
+}
+
 type benchmark struct {
 	name, about string
 	run         func(context.Context, *results) error
@@ -55,6 +63,7 @@ func benchmarks() []benchmark {
 		{"purity", "THD+N of a tone while 150 ppm are corrected", benchPurity},
 		{"cost", "CPU, memory, allocations, size (4 min)", benchCost},
 		{"realtime", "how the audio thread is woken, and what is heard of it, without and with load (11 min)", benchRealTime},
+		{"relay", "fan-out beside a C loop, listeners per core, delay, memory, joins (3 min)", benchRelay},
 		{"join", "from the wish to join to the first sound", joinTime},
 	}
 }
@@ -77,7 +86,7 @@ func bench(ctx context.Context, names []string) error {
 		all = append(all, r.list...)
 	}
 	if len(all) == 0 {
-		return fmt.Errorf("no benchmark named %s: choose from sim, lan, latency, purity, cost, realtime, join", strings.Join(names, ", "))
+		return fmt.Errorf("no benchmark named %s: choose from sim, lan, latency, purity, cost, realtime, relay, join", strings.Join(names, ", "))
 	}
 	return writeBench(all)
 }

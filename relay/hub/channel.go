@@ -34,6 +34,7 @@ type channel struct {
 	payload  atomic.Uint32            // type of the latest packet but FEC
 	rings    atomic.Pointer[[2]*ring] // the present SSRC's, and that before
 	ringAt   pace
+	reports  pace // RTCP to the source
 
 	description []byte
 	etag        string

@@ -11,7 +11,7 @@ type counts struct {
 	Refused, Duplicates, Dropped, Unreachable atomic.Uint64
 	NACKs, Resent, Lacking, NACKsOver         atomic.Uint64
 	Probes, Signals, Limited, Expired         atomic.Uint64
-	SocketErrors                              atomic.Uint64
+	SocketErrors, Reports                     atomic.Uint64
 }
 
 // Count is one counter as metrics tell it.
@@ -53,6 +53,7 @@ func counters() []counter {
 		{"signals_total", "SIGNAL lines passed on", func(c *counts) *atomic.Uint64 { return &c.Signals }},
 		{"limited_total", "lines beyond a limit", func(c *counts) *atomic.Uint64 { return &c.Limited }},
 		{"expired_total", "members that fell silent", func(c *counts) *atomic.Uint64 { return &c.Expired }},
+		{"reports_total", "RTCP packets passed on", func(c *counts) *atomic.Uint64 { return &c.Reports }},
 		{"socket_errors_total", "errors of the UDP sockets", func(c *counts) *atomic.Uint64 { return &c.SocketErrors }},
 	}
 }

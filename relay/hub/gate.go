@@ -15,9 +15,11 @@ import (
 // How long a proof lasts, and how many are kept. Members need no entry: their
 // membership is their proof.
 const (
-	tokenSize   = 10   // base32 characters: 50 bits
-	tokenEpoch  = 30e9 // ns; a token is good for one to two of them
-	provenFor   = 60e9 // ns since the address was last heard
+	tokenSize   = 10    // base32 characters: 50 bits
+	tokenEpoch  = 30e9  // ns; a token is good for one to two of them
+	provenFor   = 60e9  // ns since the address was last heard
+	proveEvery  = 300e9 // ns after which even one that is heard must prove itself again
+	proveWithin = 15e9  // ns that it has for that
 	maxProven   = 1 << 16
 	maxNetworks = 1 << 14
 	guessEvery  = 2e9 // ns for each wrong password of a network
@@ -35,7 +37,8 @@ type gate struct {
 
 // visitor is an address that echoed its challenge.
 type visitor struct {
-	until    int64
+	until    int64       // ns
+	since    int64       // ns; of the proof
 	unproven atomic.Bool // it was let in without
 	joins    pace
 	talk     pace
@@ -78,7 +81,7 @@ func (g *gate) prove(a netip.AddrPort, token string, now int64) bool {
 		v = new(visitor)
 		g.proven[a] = v
 	}
-	v.until = now + provenFor
+	v.since, v.until = now, now+provenFor
 	v.unproven.Store(false)
 	return true
 }
@@ -122,7 +125,7 @@ func (g *gate) visitor(a netip.AddrPort, now int64) *visitor {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	v := g.proven[a]
-	if v == nil || v.until < now {
+	if v == nil || v.until < now || now-v.since > proveEvery {
 		return nil
 	}
 	v.until = now + provenFor
@@ -134,7 +137,7 @@ func (g *gate) admit(a netip.AddrPort, now int64) *visitor {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.makeRoom(now)
-	v := &visitor{until: now + provenFor}
+	v := &visitor{since: now, until: now + provenFor}
 	v.unproven.Store(true)
 	g.proven[a] = v
 	return v

@@ -43,14 +43,31 @@ func (h *Hub) expire(now int64) {
 	var letters mail
 	for _, c := range h.channels {
 		for _, m := range c.members {
-			if m.sink == nil && now-m.seen.Load() > memberFor {
+			switch {
+			case m.sink != nil:
+			case now-m.seen.Load() > memberFor, m.unwilling(now):
 				letters = append(letters, h.exit(m)...)
 				h.counts.Expired.Add(1)
+			case m.asking != 0:
+				letters.add(m, line.Challenge{Token: h.gate.token(m.addr, now/tokenEpoch)})
 			}
 		}
 	}
 	h.mu.Unlock()
 	h.post(letters)
+}
+
+// unwilling asks a member now and then to prove its address again, and reports that
+// it did not: forged packets must not keep a stream going to an address that does
+// not want it any more. The caller holds the hub's lock.
+func (m *member) unwilling(now int64) bool {
+	switch {
+	case !m.proven.Load() || now-m.since.Load() < proveEvery:
+		m.asking = 0
+	case m.asking == 0:
+		m.asking = now
+	}
+	return m.asking != 0 && now-m.asking > proveWithin
 }
 
 // trouble is what was counted when it was last told.

@@ -440,6 +440,66 @@ func TestSignalAndDescription(t *testing.T) {
 	}
 }
 
+// TestRTCP: the source's reports go to all, a listener's to the source.
+func TestRTCP(t *testing.T) {
+	s := newStage(t, nil)
+	source, listener, other := s.client(), s.client(), s.client()
+	source.join("a:::src")
+	listener.join("a")
+	other.join("a")
+	source.say(string(packet(7, 1, ostp.Opus, "x")))
+	source.sync()
+	sender, receiver := "\x80\xC8\x00\x01abcd", "\x80\xC9\x00\x01efgh\x80\xCA\x00\x00"
+	source.say(sender)
+	source.sync()
+	listener.say(receiver)
+	listener.say(receiver + "x") // its lengths do not add up
+	listener.sync()
+	for c, want := range map[*client]string{source: receiver, listener: sender, other: sender} {
+		_, media := c.heard()
+		if len(media) == 0 || string(media[len(media)-1]) != want || c == source && len(media) != 1 {
+			t.Errorf("heard %q, want %q", media, want)
+		}
+	}
+}
+
+// TestProofAgain: who does not echo the challenge that comes every five minutes is no
+// member any more, however many packets bear its address.
+func TestProofAgain(t *testing.T) {
+	s := newStage(t, nil)
+	willing, silent := s.client(), s.client()
+	willing.join("a")
+	silent.join("a")
+	for range 240 { // 312 s in steps that are no jumps
+		s.ahead.Add(1.3e9)
+		s.clock.follow()
+	}
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		for _, c := range []*client{willing, silent} {
+			c.say("HELLO")
+		}
+		willing.sync()
+		for _, l := range willing.lines {
+			if again, ok := l.(line.Challenge); ok {
+				b, _ := line.Append(nil, again)
+				willing.say(string(b))
+			}
+		}
+		willing.lines = nil
+		if _, n := s.Size(); n == 1 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("who proves nothing is still a member")
+		}
+		s.ahead.Add(1e9)
+		time.Sleep(houseEvery)
+	}
+	willing.sync()
+	silent.say("PING:0123456789012345678901234567890")
+	wait[line.Challenge](silent)
+}
+
 // TestForwardDoesNotAllocate: the whole of what is done for a packet.
 func TestForwardDoesNotAllocate(t *testing.T) {
 	s := newStage(t, nil)

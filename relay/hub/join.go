@@ -128,6 +128,10 @@ func (h *Hub) newMember(o *origin, j line.Join, c *channel, role line.Role, now 
 		m.name = &name
 	}
 	m.seen.Store(now)
+	m.since.Store(now)
+	if o.visitor != nil && o.sink == nil {
+		m.since.Store(o.visitor.since)
+	}
 	m.budget.Store(unprovenBudget)
 	return m
 }

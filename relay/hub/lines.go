@@ -60,6 +60,7 @@ func (h *Hub) prove(o *origin, token string, now int64) {
 	h.counts.Proved.Add(1)
 	if m := o.member; m != nil {
 		m.seen.Store(now)
+		m.since.Store(now)
 		h.trust(m)
 	}
 }

@@ -60,6 +60,8 @@ type member struct {
 	gone    atomic.Bool            // it left, or expired
 
 	proven atomic.Bool  // its address
+	since  atomic.Int64 // ns; of the proof
+	asking int64        // ns; since when it is asked to prove itself again; 0: it is not
 	budget atomic.Int64 // bytes, of one who did not prove its address
 
 	errors  pace // ERR lines
@@ -67,6 +69,7 @@ type member struct {
 	signals pace
 	lines   pace
 	joins   pace
+	reports pace // RTCP
 	volume  pace // bytes sent up
 }
 

@@ -102,6 +102,10 @@ func (w *worker) line(m *member, addr netip.AddrPort, b []byte, from *udp.Name, 
 
 // media takes one packet of a member.
 func (w *worker) media(m *member, b []byte, now int64) {
+	if isRTCP(b) {
+		w.report(m, b, now)
+		return
+	}
 	if err := ostp.ParsePacket(&w.packet, b); err != nil {
 		if errors.Is(err, ostp.ErrCRC) {
 			w.counts.BadCRC.Add(1)
