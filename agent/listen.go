@@ -99,7 +99,7 @@ func (l *listening) possible(m mode.Mode) bool {
 	switch m {
 	case mode.LAN:
 		return s.config.Source != "" || len(s.nearby.addresses(l.channel)) > 0
-	case mode.Relay, mode.Web:
+	case mode.P2P, mode.Relay, mode.Web:
 		return s.relay != nil && l.channel != ""
 	}
 	return false
@@ -181,6 +181,9 @@ func (l *listening) open(ctx context.Context, m mode.Mode) {
 		case mode.Relay:
 			e.address = s.relay.String()
 			e.session, e.err = l.joinRelay(ctx, path)
+		case mode.P2P:
+			e.address = "the source itself"
+			e.session, e.err = l.joinPeer(ctx, path)
 		case mode.Web:
 			e.address = s.relay.URL("")
 			e.session, e.err = l.joinWeb(ctx, path)

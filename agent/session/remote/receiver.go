@@ -34,6 +34,7 @@ type Path interface {
 	Queue(p *ostp.Packet, arrived timebase.Local)
 	SetClock(offset.Estimate)
 	Leap(offset.Estimate)
+	Latest() (sequence uint32, ok bool)
 	Stop()
 	Report(r *control.Receiver, s *describe.Stream)
 }
@@ -242,6 +243,11 @@ func (r *Receiver) recovered(found []ostp.Packet, at timebase.Local) {
 // accept hands a packet on, whether it came or was recovered. Callers hold mu.
 func (r *Receiver) accept(p *ostp.Packet, at timebase.Local, recovered bool) {
 	missing := len(r.gaps.missing)
+	if !r.gaps.any { // what other paths have not brought, this one may
+		if latest, ok := r.config.Path.Latest(); ok && p.Sequence()-latest < mostMissing {
+			r.gaps.note(latest, at)
+		}
+	}
 	repaired := r.gaps.note(p.Sequence(), at)
 	if len(r.gaps.missing) > missing {
 		select {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/tutti-audio/tutti/ostp"
 	"github.com/tutti-audio/tutti/ostp/describe"
+	"github.com/tutti-audio/tutti/ostp/line"
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
 
@@ -21,6 +22,7 @@ const (
 type Uplink struct {
 	config   Membership
 	describe func() describe.Stream
+	told     func(line.Line)
 	member   atomic.Pointer[Member]
 
 	mu      sync.Mutex
@@ -37,9 +39,10 @@ type Uplink struct {
 	wait         sync.WaitGroup
 }
 
-// NewUplink begins to join; it goes on trying until Close. stream says what is sent.
-func NewUplink(c Membership, stream func() describe.Stream) *Uplink {
-	u := &Uplink{config: c, describe: stream}
+// NewUplink begins to join; it goes on trying until Close. stream says what is sent,
+// and told is called with each line of the relay.
+func NewUplink(c Membership, stream func() describe.Stream, told func(line.Line)) *Uplink {
+	u := &Uplink{config: c, describe: stream, told: told}
 	u.ctx, u.cancel = context.WithCancel(context.Background())
 	u.wait.Go(u.run)
 	return u
@@ -54,6 +57,7 @@ func (u *Uplink) run() {
 			u.pause(time.Second)
 			continue
 		}
+		m.Follow(u.told)
 		u.member.Store(m)
 		u.stay(m)
 		u.member.Store(nil)
@@ -125,10 +129,13 @@ func sequenceOf(b []byte) int { return int(b[2])<<8 | int(b[3]) }
 
 // hear answers what the relay passes on: requests for packets that it lacks.
 func (u *Uplink) hear(b []byte, at timebase.Local) {
-	m := u.member.Load()
-	if m == nil {
-		return
+	if m := u.member.Load(); m != nil {
+		u.Answer(b, at, m.Write)
 	}
+}
+
+// Answer sends again what a NACK asks for, as far as it is still known.
+func (u *Uplink) Answer(b []byte, at timebase.Local, send func([]byte) error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if ostp.ParsePacket(&u.packet, b) != nil || ostp.PayloadType(u.packet.PayloadType) != ostp.NACK {
@@ -148,9 +155,12 @@ func (u *Uplink) hear(b []byte, at timebase.Local) {
 		}
 		u.resends++
 		u.resent.Add(1)
-		_ = m.Write(kept)
+		_ = send(kept)
 	}
 }
+
+// Member is the present membership; nil when there is none.
+func (u *Uplink) Member() *Member { return u.member.Load() }
 
 // UplinkStatus is how an uplink does.
 type UplinkStatus struct {
