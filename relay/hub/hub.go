@@ -27,6 +27,7 @@
 package hub
 
 import (
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -36,6 +37,7 @@ import (
 	"time"
 
 	"github.com/tutti-audio/tutti/internal/udp"
+	"github.com/tutti-audio/tutti/relay/secure"
 )
 
 // maxWorkers is how many sockets serve the UDP port at the most.
@@ -48,6 +50,8 @@ type Config struct {
 	Settings Settings
 	Log      *slog.Logger
 	Now      func() int64 // monotonic, in ns; nil: this host's
+
+	Certificate func() (*tls.Certificate, error) // for DTLS; nil: there is none
 }
 
 // Settings are what can be changed while a hub runs.
@@ -83,6 +87,7 @@ type Hub struct {
 	others   *worker // serves members that are not reached by UDP
 	othersMu sync.Mutex
 	members  directory
+	secure   *secure.Endpoint // nil: no DTLS
 	counts   counts
 
 	mu       sync.Mutex
@@ -114,6 +119,9 @@ func New(c Config) (*Hub, error) {
 	}
 	h.Apply(c.Settings)
 	h.others = newWorker(h, ports[0])
+	if c.Certificate != nil {
+		h.secure = h.newEndpoint(c.Certificate)
+	}
 	for _, p := range ports {
 		w := newWorker(h, p)
 		h.workers = append(h.workers, w)
@@ -133,6 +141,9 @@ func (h *Hub) LocalAddr() netip.AddrPort { return h.ports[0].LocalAddr() }
 func (h *Hub) Close() error {
 	close(h.quit)
 	h.wait.Wait()
+	if h.secure != nil {
+		_ = h.secure.Close()
+	}
 	for _, p := range h.ports {
 		_ = p.Close()
 	}
