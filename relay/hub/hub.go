@@ -40,13 +40,14 @@ import (
 	"github.com/tutti-audio/tutti/relay/secure"
 )
 
-// maxWorkers is how many sockets serve the UDP port at the most.
-const maxWorkers = 4
+// MaxWorkers is how many sockets serve the UDP port at the most.
+const MaxWorkers = 4
 
 // Config is what a hub is made of.
 type Config struct {
 	Listen   netip.AddrPort // UDP
 	Workers  int            // sockets; 0: one for each core, at most 4
+	Places   bool           // GOMAXPROCS leaves a place for each worker
 	Settings Settings
 	Log      *slog.Logger
 	Now      func() int64 // monotonic, in ns; nil: this host's
@@ -103,7 +104,7 @@ type Hub struct {
 // New opens the sockets and begins to serve.
 func New(c Config) (*Hub, error) {
 	if c.Workers <= 0 {
-		c.Workers = min(runtime.NumCPU(), maxWorkers)
+		c.Workers = min(runtime.NumCPU(), MaxWorkers)
 	}
 	if c.Now == nil {
 		began := time.Now()
@@ -123,6 +124,7 @@ func New(c Config) (*Hub, error) {
 		h.secure = h.newEndpoint(c.Certificate)
 	}
 	for _, p := range ports {
+		p.KeepPlace = c.Places
 		w := newWorker(h, p)
 		h.workers = append(h.workers, w)
 		h.wait.Go(w.run)
