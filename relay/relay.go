@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"runtime"
 	"sync"
 	"time"
 
@@ -42,7 +43,7 @@ func New(c config.Config, log *slog.Logger) (_ *Relay, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.hub, err = hub.New(hub.Config{Listen: address, Settings: c.Settings(), Log: log}); err != nil {
+	if r.hub, err = hub.New(hub.Config{Listen: address, Settings: c.Settings(), Log: log, Places: runtime.GOMAXPROCS(0) >= runtime.NumCPU()+hub.MaxWorkers}); err != nil {
 		return nil, err
 	}
 	return r, r.serveTCP()

@@ -14,6 +14,7 @@ import (
 // relayListener is a member that reads what it is sent.
 type relayListener struct {
 	*net.UDPConn
+	relay  netip.AddrPort
 	packet ostp.Packet
 	buf    []byte
 }
@@ -24,7 +25,7 @@ func newListener(relay netip.AddrPort, channel string) (*relayListener, error) {
 		return nil, err
 	}
 	_ = conn.SetReadBuffer(1 << 20)
-	return &relayListener{UDPConn: conn, buf: make([]byte, 2000)}, joinRelay(conn, relay, "JOIN:"+channel+"::listener that reads")
+	return &relayListener{UDPConn: conn, relay: relay, buf: make([]byte, 2000)}, joinRelay(conn, relay, "JOIN:"+channel+"::listener that reads")
 }
 
 // next reads until the packet with this sequence number, or a later one, and returns
@@ -38,6 +39,9 @@ func (l *relayListener) next(sequence uint32) (packets int, err error) {
 		}
 		if ostp.ParsePacket(&l.packet, l.buf[:n]) != nil {
 			continue
+		}
+		if l.packet.SequenceNumber%100 == 0 {
+			_, _ = l.WriteToUDPAddrPort([]byte("HELLO"), l.relay)
 		}
 		if packets++; int32(l.packet.Sequence()-sequence) >= 0 {
 			return packets, nil

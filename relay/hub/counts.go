@@ -11,7 +11,7 @@ type counts struct {
 	Refused, Duplicates, Dropped, Unreachable atomic.Uint64
 	NACKs, Resent, Lacking, NACKsOver         atomic.Uint64
 	Probes, Signals, Limited, Expired         atomic.Uint64
-	SocketErrors, Reports                     atomic.Uint64
+	SocketErrors, Reports, Forged             atomic.Uint64
 }
 
 // Count is one counter as metrics tell it.
@@ -54,6 +54,7 @@ func counters() []counter {
 		{"limited_total", "lines beyond a limit", func(c *counts) *atomic.Uint64 { return &c.Limited }},
 		{"expired_total", "members that fell silent", func(c *counts) *atomic.Uint64 { return &c.Expired }},
 		{"reports_total", "RTCP packets passed on", func(c *counts) *atomic.Uint64 { return &c.Reports }},
+		{"forged_total", "SRTP packets that failed their check, or came twice", func(c *counts) *atomic.Uint64 { return &c.Forged }},
 		{"socket_errors_total", "errors of the UDP sockets", func(c *counts) *atomic.Uint64 { return &c.SocketErrors }},
 	}
 }

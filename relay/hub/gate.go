@@ -73,6 +73,12 @@ func (g *gate) prove(a netip.AddrPort, token string, now int64) bool {
 	if same != 1 {
 		return false
 	}
+	g.trust(a, now)
+	return true
+}
+
+// trust takes an address as proved.
+func (g *gate) trust(a netip.AddrPort, now int64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	v := g.proven[a]
@@ -83,7 +89,6 @@ func (g *gate) prove(a netip.AddrPort, token string, now int64) bool {
 	}
 	v.since, v.until = now, now+provenFor
 	v.unproven.Store(false)
-	return true
 }
 
 // makeRoom forgets what is over, or else any: members do not depend on it.

@@ -36,17 +36,21 @@ func (h *Hub) keepHouse() {
 	}
 }
 
-// expire ends the membership of those who were not heard for 15 s. A sink's end is
-// known otherwise.
+// expire ends the membership of those who were not heard for 15 s. The end of a
+// connection is known otherwise.
 func (h *Hub) expire(now int64) {
 	h.mu.Lock()
 	var letters mail
+	var over []*member
 	for _, c := range h.channels {
 		for _, m := range c.members {
 			switch {
-			case m.sink != nil:
+			case m.name == nil:
 			case now-m.seen.Load() > memberFor, m.unwilling(now):
 				letters = append(letters, h.exit(m)...)
+				if m.sealed != nil {
+					over = append(over, m)
+				}
 				h.counts.Expired.Add(1)
 			case m.asking != 0:
 				letters.add(m, line.Challenge{Token: h.gate.token(m.addr, now/tokenEpoch)})
@@ -55,6 +59,9 @@ func (h *Hub) expire(now int64) {
 	}
 	h.mu.Unlock()
 	h.post(letters)
+	for _, m := range over {
+		m.sealed.Close()
+	}
 }
 
 // unwilling asks a member now and then to prove its address again, and reports that
@@ -62,7 +69,7 @@ func (h *Hub) expire(now int64) {
 // not want it any more. The caller holds the hub's lock.
 func (m *member) unwilling(now int64) bool {
 	switch {
-	case !m.proven.Load() || now-m.since.Load() < proveEvery:
+	case m.sealed != nil || !m.proven.Load() || now-m.since.Load() < proveEvery:
 		m.asking = 0
 	case m.asking == 0:
 		m.asking = now

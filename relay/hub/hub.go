@@ -27,6 +27,7 @@
 package hub
 
 import (
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -36,18 +37,22 @@ import (
 	"time"
 
 	"github.com/tutti-audio/tutti/internal/udp"
+	"github.com/tutti-audio/tutti/relay/secure"
 )
 
-// maxWorkers is how many sockets serve the UDP port at the most.
-const maxWorkers = 4
+// MaxWorkers is how many sockets serve the UDP port at the most.
+const MaxWorkers = 4
 
 // Config is what a hub is made of.
 type Config struct {
 	Listen   netip.AddrPort // UDP
 	Workers  int            // sockets; 0: one for each core, at most 4
+	Places   bool           // GOMAXPROCS leaves a place for each worker
 	Settings Settings
 	Log      *slog.Logger
 	Now      func() int64 // monotonic, in ns; nil: this host's
+
+	Certificate func() (*tls.Certificate, error) // for DTLS; nil: there is none
 }
 
 // Settings are what can be changed while a hub runs.
@@ -83,6 +88,7 @@ type Hub struct {
 	others   *worker // serves members that are not reached by UDP
 	othersMu sync.Mutex
 	members  directory
+	secure   *secure.Endpoint // nil: no DTLS
 	counts   counts
 
 	mu       sync.Mutex
@@ -98,7 +104,7 @@ type Hub struct {
 // New opens the sockets and begins to serve.
 func New(c Config) (*Hub, error) {
 	if c.Workers <= 0 {
-		c.Workers = min(runtime.NumCPU(), maxWorkers)
+		c.Workers = min(runtime.NumCPU(), MaxWorkers)
 	}
 	if c.Now == nil {
 		began := time.Now()
@@ -114,7 +120,11 @@ func New(c Config) (*Hub, error) {
 	}
 	h.Apply(c.Settings)
 	h.others = newWorker(h, ports[0])
+	if c.Certificate != nil {
+		h.secure = h.newEndpoint(c.Certificate)
+	}
 	for _, p := range ports {
+		p.KeepPlace = c.Places
 		w := newWorker(h, p)
 		h.workers = append(h.workers, w)
 		h.wait.Go(w.run)
@@ -133,6 +143,9 @@ func (h *Hub) LocalAddr() netip.AddrPort { return h.ports[0].LocalAddr() }
 func (h *Hub) Close() error {
 	close(h.quit)
 	h.wait.Wait()
+	if h.secure != nil {
+		_ = h.secure.Close()
+	}
 	for _, p := range h.ports {
 		_ = p.Close()
 	}

@@ -99,13 +99,16 @@ func (h *Hub) enter(o *origin, j line.Join, now int64) (m *member, letters mail,
 	if o.member != nil {
 		letters = h.exit(o.member)
 	}
+	if old := h.members.get(o.addr); old != nil && o.name != nil { // it spoke otherwise until now
+		letters = append(letters, h.exit(old)...)
+	}
 	h.channels[c.name] = c
 	m = h.newMember(o, j, c, role, now)
 	m.become(twin)
 	c.add(m)
 	c.settle(a)
 	h.sessions[m.session] = m
-	if m.sink == nil {
+	if m.name != nil {
 		h.members.set(m.addr, m)
 	}
 	letters = append(letters, h.welcome(m)...)
@@ -168,7 +171,7 @@ func (h *Hub) welcome(m *member) (l mail) {
 		if other == m {
 			continue
 		}
-		if len(c.members) <= c.peers() && other.sink == nil {
+		if len(c.members) <= c.peers() && other.name != nil {
 			l.add(m, line.Peer{Addr: other.addr})
 		}
 		if other.role.Sends() {
@@ -183,7 +186,7 @@ func (h *Hub) welcome(m *member) (l mail) {
 
 // introduce tells the others of a new member.
 func (c *channel) introduce(m *member) (l mail) {
-	if len(c.members) <= c.peers() && m.sink == nil {
+	if len(c.members) <= c.peers() && m.name != nil {
 		l.all(c, m, line.Peer{Addr: m.addr})
 	}
 	if m.role.Sends() {
@@ -209,7 +212,7 @@ func (h *Hub) exit(m *member) (l mail) {
 	c := m.channel
 	c.remove(m)
 	delete(h.sessions, m.session)
-	if m.sink == nil {
+	if m.name != nil && h.members.get(m.addr) == m {
 		h.members.set(m.addr, nil)
 	}
 	if len(c.members) == 0 {

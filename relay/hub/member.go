@@ -7,6 +7,7 @@ import (
 
 	"github.com/tutti-audio/tutti/internal/udp"
 	"github.com/tutti-audio/tutti/ostp/line"
+	"github.com/tutti-audio/tutti/relay/secure"
 )
 
 // Sink reaches a member otherwise than by a plain datagram. Neither method may
@@ -40,6 +41,8 @@ type way struct {
 	name *udp.Name
 	sink Sink
 	deaf bool // takes no media
+
+	sealed *secure.Peer // DTLS-SRTP: sink has the lines, name the address for media
 }
 
 // member is one membership of a channel. What is not atomic is guarded by the
@@ -49,6 +52,7 @@ type member struct {
 	channel *channel
 	session string
 	id      string
+	nackAt  atomic.Uint32     // sequence of the relay's own NACKs to it
 	asked   [sha256.Size]byte // the device id that it gave
 	device  [sha256.Size]byte
 	named   bool // it has a device id
@@ -91,27 +95,29 @@ type audience struct {
 	plain   []*udp.Name // those who take FEC first
 	fec     int         // how many those are
 	metered []*member   // did not prove themselves
+	sealed  []*member   // by DTLS-SRTP
 	sinks   []*member
 }
 
 func newAudience(members []*member) *audience {
 	a := new(audience)
+	var others []*udp.Name
 	for _, m := range members {
 		switch {
-		case m.deaf:
+		case m.deaf || m.options.Quiet:
+		case m.sealed != nil:
+			a.sealed = append(a.sealed, m)
 		case m.sink != nil:
 			a.sinks = append(a.sinks, m)
 		case !m.proven.Load():
 			a.metered = append(a.metered, m)
 		case m.options.FEC:
 			a.plain = append(a.plain, m.name)
+		default:
+			others = append(others, m.name)
 		}
 	}
 	a.fec = len(a.plain)
-	for _, m := range members {
-		if m.sink == nil && m.proven.Load() && !m.options.FEC && !m.options.Quiet {
-			a.plain = append(a.plain, m.name)
-		}
-	}
+	a.plain = append(a.plain, others...)
 	return a
 }

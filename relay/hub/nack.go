@@ -48,6 +48,10 @@ func (w *worker) answerNACK(m *member, r *ring, now int64) {
 
 // pass sends one packet to one member.
 func (w *worker) pass(m *member, packet []byte) {
+	if m.sealed != nil {
+		w.passSealed(m, packet)
+		return
+	}
 	if m.sink != nil {
 		m.sink.Media(&Shared{Packet: append([]byte(nil), packet...)})
 		return
@@ -63,6 +67,7 @@ func (w *worker) askSource(source *member, r *ring) {
 		return
 	}
 	w.built.PayloadType, w.built.SSRC, w.built.StreamID, w.built.Payload = uint8(ostp.NACK), r.ssrc, r.from, w.payload
+	w.built.SetSequence(source.nackAt.Add(1)) // SRTP must not see one twice
 	if b, err := ostp.AppendPacket(w.scratch[:0], &w.built); err == nil {
 		w.pass(source, b)
 	}

@@ -32,10 +32,13 @@ type worker struct {
 	lacking []uint16
 	payload []byte
 	scratch []byte
+	clear   []byte // what was unprotected
+	seals   [sealBatch][]byte
+	sealed  [sealBatch]*udp.Name
 }
 
 func newWorker(h *Hub, p *udp.Port) *worker {
-	return &worker{hub: h, port: p, fan: p.Fan(), scratch: make([]byte, 0, ostp.MaxPacket)}
+	return &worker{hub: h, port: p, fan: p.Fan(), scratch: make([]byte, 0, ostp.MaxPacket), clear: make([]byte, ostp.MaxPacket)}
 }
 
 // run reads until the hub is closed. The thread is its own: it sleeps in the
@@ -71,7 +74,15 @@ func (w *worker) datagram(b []byte, from *udp.Name, now int64) {
 			w.counts.Strangers.Add(1)
 			return
 		}
+		if m.sealed != nil {
+			w.sealedMedia(m, b, now)
+			return
+		}
 		w.media(m, b, now)
+	case b[0] >= 20 && b[0] <= 63 && w.hub.secure != nil:
+		w.hub.secure.Datagram(b, addr)
+	case m != nil && m.sealed != nil: // nothing in the clear is its
+		w.counts.Foreign.Add(1)
 	case b[0] == probeByte && len(b) == probeSize:
 		w.probe(m, b, from, now)
 	case b[0] >= 'A' && b[0] <= 'Z':
@@ -161,6 +172,9 @@ func (w *worker) forward(m *member, b []byte, now int64) {
 		nor = twin.name
 	}
 	sent := w.fan.SendAll(b, names, but, nor)
+	if len(a.sealed) > 0 {
+		sent += w.forwardSealed(a, m, b, isFEC)
+	}
 	sent += w.forwardOthers(a, m, b, isFEC)
 	w.counts.PacketsOut.Add(uint64(sent))
 	w.counts.BytesOut.Add(uint64(sent) * uint64(len(b)))

@@ -12,9 +12,9 @@ import (
 	"syscall"
 )
 
-// spareProcs is how many more threads than cores may run Go code: those in a
-// sendmmsg call count, and nobody is to wait for them.
-const spareProcs = 4
+// spareProcs is how many more threads than cores may run Go code. The workers that
+// wait for datagrams, at most one a core and four in all, hold a place each.
+const spareProcs = 6
 
 func main() {
 	runtime.GOMAXPROCS(runtime.NumCPU() + spareProcs)

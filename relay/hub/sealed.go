@@ -1,0 +1,124 @@
+package hub
+
+import (
+	"crypto/tls"
+	"net/netip"
+
+	"github.com/tutti-audio/tutti/ostp"
+	"github.com/tutti-audio/tutti/relay/secure"
+)
+
+// sealBatch is how many protected copies are sent at once.
+const sealBatch = 64
+
+// newEndpoint makes the DTLS side of the port.
+func (h *Hub) newEndpoint(certificate func() (*tls.Certificate, error)) *secure.Endpoint {
+	return secure.New(secure.Config{
+		Certificate: certificate,
+		Send: func(b []byte, to netip.AddrPort) {
+			if name, ok := h.ports[0].Name(to); ok {
+				_ = h.ports[0].Send(b, &name)
+			}
+		},
+		Known:  func(a netip.AddrPort) bool { return h.gate.visitor(a, h.clock.now()) != nil || h.members.get(a) != nil },
+		Proved: func(a netip.AddrPort) { h.gate.trust(a, h.clock.now()) },
+		Open:   h.open,
+		Log:    h.log,
+	})
+}
+
+// open makes the guest of a DTLS association.
+func (h *Hub) open(p *secure.Peer) secure.User {
+	name, _ := h.ports[0].Name(p.Addr()) // it has come by this port
+	return &sealedGuest{Guest{hub: h, origin: origin{way: way{addr: p.Addr(), name: &name, sink: sealedSink{p}, sealed: p}, visitor: new(visitor)}}}
+}
+
+// sealedGuest is a guest by DTLS.
+type sealedGuest struct{ Guest }
+
+// Wanted implements secure.User.
+func (g *sealedGuest) Wanted() bool {
+	g.forgetLeft()
+	return g.Joined()
+}
+
+// sealedSink sends lines as DTLS data. Media goes otherwise.
+type sealedSink struct{ peer *secure.Peer }
+
+// Line implements Sink.
+func (s sealedSink) Line(b []byte) { s.peer.Line(b) }
+
+// Media implements Sink; it is not called.
+func (sealedSink) Media(*Shared) {}
+
+// sealedMedia takes an SRTP packet of a member.
+func (w *worker) sealedMedia(m *member, b []byte, now int64) {
+	var err error
+	if isRTCP(b) {
+		w.clear, err = m.sealed.UnprotectRTCP(w.clear, b)
+	} else {
+		w.clear, err = m.sealed.Unprotect(w.clear, b)
+	}
+	if err != nil {
+		w.counts.Forged.Add(1)
+		if w.clear == nil {
+			w.clear = make([]byte, ostp.MaxPacket)
+		}
+		return
+	}
+	w.media(m, w.clear, now)
+}
+
+// forwardSealed protects a copy for each member by DTLS-SRTP and sends them, a batch
+// at a time.
+func (w *worker) forwardSealed(a *audience, from *member, b []byte, isFEC bool) (sent int) {
+	n := 0
+	for _, m := range a.sealed {
+		if m.same(from) || isFEC && !m.options.FEC {
+			continue
+		}
+		if w.seal(n, m, b) {
+			n++
+		}
+		if n == sealBatch {
+			sent += w.fan.SendEach(w.seals[:n], w.sealed[:n])
+			n = 0
+		}
+	}
+	return sent + w.fan.SendEach(w.seals[:n], w.sealed[:n])
+}
+
+// seal protects b for one member into place n of the batch.
+func (w *worker) seal(n int, m *member, b []byte) bool {
+	if need := len(b) + secure.Overhead; cap(w.seals[n]) < need {
+		w.seals[n] = make([]byte, max(need, 1500))
+	}
+	p, err := m.sealed.Protect(w.seals[n], b)
+	if err != nil {
+		return false
+	}
+	w.seals[n], w.sealed[n] = p, m.name
+	return true
+}
+
+// passSealed sends one packet to one member.
+func (w *worker) passSealed(m *member, b []byte) {
+	if isRTCP(b) {
+		if p, err := m.sealed.ProtectRTCP(nil, b); err == nil {
+			_ = w.port.Send(p, m.name)
+		}
+		return
+	}
+	if w.seal(0, m, b) {
+		_ = w.port.Send(w.seals[0], m.name)
+	}
+}
+
+// reportSealed sends the source's RTCP to all by DTLS-SRTP.
+func (w *worker) reportSealed(a *audience, from *member, b []byte) {
+	for _, m := range a.sealed {
+		if !m.same(from) {
+			w.passSealed(m, b)
+		}
+	}
+}
