@@ -44,6 +44,14 @@ func (c SendConfig) membership() remote.Membership {
 	}
 }
 
+func (s *Sending) newUplink(c SendConfig) *remote.Uplink {
+	u := remote.UplinkConfig{Membership: c.membership(), Stream: s.Stream, Told: s.heed, Steer: s.SetBitrate}
+	if c.Codec.Type == ostp.Opus {
+		u.Bitrate = c.Codec.Bitrate
+	}
+	return remote.NewUplink(u)
+}
+
 // toRelay gives the relay a packet.
 func (s *Sending) toRelay(packet []byte) {
 	if u := s.uplink.Load(); u != nil {
@@ -88,7 +96,12 @@ func (s *Sending) signal(to string, payload []byte) error {
 
 // hearPeer answers what a peer asks for.
 func (s *Sending) hearPeer(b []byte, at timebase.Local, reply func([]byte) error) {
-	if u := s.uplink.Load(); u != nil {
+	u := s.uplink.Load()
+	switch {
+	case u == nil:
+	case len(b) > 1 && b[1] >= 192 && b[1] <= 223: // RTCP (RFC 5761)
+		u.Heed(b, time.Now())
+	default:
 		u.Answer(b, at, reply)
 	}
 }

@@ -75,7 +75,7 @@ func Send(c SendConfig) (*Sending, error) {
 	s.wait.Go(s.followTags)
 	if c.Relay != nil {
 		s.peers = peer.NewSource(peer.Config{Servers: s.iceServers, Clock: c.Clock, Log: c.Log}, s.signal, s.hearPeer)
-		s.uplink.Store(remote.NewUplink(c.membership(), s.Stream, s.heed))
+		s.uplink.Store(s.newUplink(c))
 	}
 	if err := s.announce(c); err != nil {
 		c.Log.Warn("speakers cannot find this source by themselves", "error", err, "instead", "tutti run --source "+s.Address())

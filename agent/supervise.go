@@ -83,7 +83,9 @@ func (l *listening) joinWeb(ctx context.Context, path *merge.Path) (session, err
 // joinBy hears a channel by a way off the LAN.
 func (l *listening) joinBy(ctx context.Context, m *remote.Member, path *merge.Path,
 	open func(context.Context, func([]byte, timebase.Local)) (remote.Transport, error)) (session, error) {
-	r, err := remote.Join(ctx, remote.ReceiverConfig{Member: m, Open: open, Clock: l.speaker.clock, Path: path, Claim: l.claim})
+	r, err := remote.Join(ctx, remote.ReceiverConfig{
+		Member: m, Open: open, Clock: l.speaker.clock, Path: path, Claim: l.claim, ID: l.speaker.state.ID, SSRC: l.speaker.ssrc,
+	})
 	if err != nil {
 		return nil, err
 	}

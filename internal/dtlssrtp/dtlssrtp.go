@@ -174,7 +174,7 @@ func (c *Conn) keys(client bool) error {
 	if c.out, err = srtp.CreateContext(k.LocalMasterKey, k.LocalMasterSalt, config.Profile); err != nil {
 		return err
 	}
-	c.in, err = srtp.CreateContext(k.RemoteMasterKey, k.RemoteMasterSalt, config.Profile, srtp.SRTPReplayProtection(replayWindow))
+	c.in, err = srtp.CreateContext(k.RemoteMasterKey, k.RemoteMasterSalt, config.Profile, srtp.SRTPReplayProtection(replayWindow), srtp.SRTCPReplayProtection(replayWindow))
 	c.profile = config.Profile.String()
 	return err
 }
@@ -212,7 +212,12 @@ func (c *Conn) Read() ([]byte, error) {
 		if c.pipe.put(b) || n == 0 || b[0]>>6 != 2 {
 			continue
 		}
-		if c.clear, err = c.in.DecryptRTP(c.clear[:0], b, &c.reader); err != nil {
+		if isRTCP(b) {
+			c.clear, err = c.in.DecryptRTCP(c.clear[:0], b, nil)
+		} else {
+			c.clear, err = c.in.DecryptRTP(c.clear[:0], b, &c.reader)
+		}
+		if err != nil {
 			c.bad++
 			continue
 		}
@@ -220,12 +225,20 @@ func (c *Conn) Read() ([]byte, error) {
 	}
 }
 
-// Write encrypts and sends an RTP packet.
+// isRTCP tells RTCP from RTP by the packet type (RFC 5761, section 4).
+func isRTCP(b []byte) bool { return len(b) > 1 && b[1] >= 192 && b[1] <= 223 }
+
+// Write encrypts and sends a packet of RTP or RTCP.
 func (c *Conn) Write(packet []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var err error
-	if c.buffer, err = c.out.EncryptRTP(c.buffer[:0], packet, &c.header); err != nil {
+	if isRTCP(packet) {
+		c.buffer, err = c.out.EncryptRTCP(c.buffer[:0], packet, nil)
+	} else {
+		c.buffer, err = c.out.EncryptRTP(c.buffer[:0], packet, &c.header)
+	}
+	if err != nil {
 		return err
 	}
 	_, err = c.under.Write(c.buffer)

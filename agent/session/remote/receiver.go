@@ -56,6 +56,8 @@ type ReceiverConfig struct {
 	Open  func(ctx context.Context, hear func(b []byte, at timebase.Local)) (Transport, error)
 	Clock *hostclock.Clock
 	Path  Path
+	ID    string // of this speaker, in its reports
+	SSRC  uint32 // likewise
 	// Claim, if not nil, is asked whether the stream of this SSRC is the one to play.
 	Claim func(ssrc uint32) bool
 }
@@ -109,6 +111,7 @@ func Join(ctx context.Context, c ReceiverConfig) (*Receiver, error) {
 	context.AfterFunc(c.Member.ctx, func() { r.cancel(c.Member.Err()) })
 	r.wait.Go(r.watch)
 	r.wait.Go(r.chase)
+	r.wait.Go(r.report)
 	return r, nil
 }
 
