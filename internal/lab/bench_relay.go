@@ -20,7 +20,7 @@ var fanoutSource string //nolint:gochecknoglobals // embedded
 
 // benchRelay measures the relay's process from outside.
 func benchRelay(ctx context.Context, r *results) error {
-	for _, step := range []func(context.Context, *results) error{relayFanOut, relayListeners, relayDelay, relayMemory, relayJoins, relayAmplification} {
+	for _, step := range []func(context.Context, *results) error{relayFanOut, relayListeners, sealedListeners, relayDelay, relayMemory, relayJoins, relayAmplification} {
 		if err := step(ctx, r); err != nil {
 			return err
 		}

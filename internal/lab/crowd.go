@@ -37,7 +37,7 @@ func startRelay(ctx context.Context, more string) (*relayProcess, error) {
 	}
 	r := &relayProcess{udp: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), ports[0]), http: fmt.Sprintf("127.0.0.1:%d", ports[1])}
 	file := filepath.Join("build", "bench-relay.toml")
-	text := fmt.Sprintf("listen = %q\nlines = \"\"\nhttp = %q\ndrain_s = 0\n%s\n[limits]\nmembers = 50000\njoins_per_second = 1000\njoins_per_network = 100000\nsource_kbytes = 100000\n", r.udp, r.http, more)
+	text := fmt.Sprintf("listen = %q\nlines = \"\"\nhttp = \"\"\nmetrics = %q\ndrain_s = 0\n[limits]\nmembers = 50000\njoins_per_second = 1000\njoins_per_network = 100000\nsource_kbytes = 100000\n%s", r.udp, r.http, more)
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		return nil, err
 	}
