@@ -38,6 +38,7 @@ type Store struct {
 	files   atomic.Pointer[tls.Certificate]
 	stamp   atomic.Int64 // of the files, that were read last
 	manager *autocert.Manager
+	told    atomic.Int64 // when trouble with it was logged, in s
 }
 
 // New reads the files, or makes ready for ACME. Without either it returns nil.
@@ -112,7 +113,7 @@ func (s *Store) TLS() *tls.Config {
 		MinVersion: tls.VersionTLS13, NextProtos: []string{"http/1.1"},
 		GetCertificate: func(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
 			if s.manager != nil {
-				return s.manager.GetCertificate(h)
+				return s.fromAuthority(h)
 			}
 			return s.files.Load(), nil
 		},
@@ -138,10 +139,22 @@ func (s *Store) Get() (*tls.Certificate, error) {
 	if s.manager == nil {
 		return s.files.Load(), nil
 	}
-	return s.manager.GetCertificate(&tls.ClientHelloInfo{
+	return s.fromAuthority(&tls.ClientHelloInfo{
 		ServerName: s.config.Domains[0], SupportedVersions: []uint16{tls.VersionTLS13}, SignatureSchemes: []tls.SignatureScheme{tls.ECDSAWithP256AndSHA256},
 		SupportedCurves: []tls.CurveID{tls.CurveP256}, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256},
 	})
+}
+
+// fromAuthority returns the certificate for a client, and gets it if there is none
+// yet. What goes wrong is logged at most once in ten seconds: strangers can ask for
+// any name.
+func (s *Store) fromAuthority(h *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c, err := s.manager.GetCertificate(h)
+	last, now := s.told.Load(), time.Now().Unix()
+	if err != nil && now-last >= 10 && s.told.CompareAndSwap(last, now) {
+		s.log.Warn("no certificate: is the authority reached, and does the name lead here?", "name", h.ServerName, "error", err)
+	}
+	return c, err
 }
 
 // Until returns when the certificate of the files is over; zero by ACME, which
