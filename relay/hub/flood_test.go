@@ -48,6 +48,7 @@ func TestGarbageFlood(t *testing.T) {
 		if i%10 == 0 { // what is on its way fits the sockets
 			source.sync()
 			rude.sync()
+			listener.sync()
 		}
 	}
 	source.sync()
