@@ -72,7 +72,7 @@ func TestCertificate(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	web, _, err := websocket.Dial(ctx, "wss://"+r.HTTPAddr().String()+"/ws/audio?channel=a", &websocket.DialOptions{HTTPClient: client})
+	web, _, err := websocket.Dial(ctx, "wss://"+r.HTTPAddr().String()+"/ws/audio?channel=a", &websocket.DialOptions{HTTPClient: client}) //nolint:bodyclose // the library closes it
 	if err != nil {
 		t.Fatal(err)
 	}

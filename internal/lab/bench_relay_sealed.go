@@ -58,7 +58,7 @@ func sealedRun(p *relayProcess, listeners, channels int, profile dtls.SRTPProtec
 	var members []*sealedMember
 	defer func() {
 		for _, m := range members {
-			_ = m.UDPConn.Close()
+			_ = m.Close()
 		}
 	}()
 	for i := range listeners {

@@ -82,8 +82,8 @@ type crowd struct {
 	wait  sync.WaitGroup
 }
 
-// newCrowd joins n members to channels of so many each, and keeps them alive.
-func newCrowd(relay netip.AddrPort, n, each int) (*crowd, error) {
+// newCrowd joins n members, a thousand to a channel, and keeps them alive.
+func newCrowd(relay netip.AddrPort, n int) (*crowd, error) {
 	c := &crowd{relay: relay, quit: make(chan struct{})}
 	for i := range n {
 		conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -92,7 +92,7 @@ func newCrowd(relay netip.AddrPort, n, each int) (*crowd, error) {
 			return nil, fmt.Errorf("%w: `ulimit -n` may be too low", err)
 		}
 		c.conns = append(c.conns, conn)
-		if err := joinRelay(conn, relay, fmt.Sprintf("JOIN:bench/%d::listener of the benchmark", i/each)); err != nil {
+		if err := joinRelay(conn, relay, fmt.Sprintf("JOIN:bench/%d::listener of the benchmark", i/1000)); err != nil {
 			c.close()
 			return nil, err
 		}
