@@ -21,7 +21,7 @@ RELAYBUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 ARCHES  := arm-6 arm-7 arm64 amd64 riscv64
 AUDIO   ?=
 
-.PHONY: help build cross deb test-deb image test-image test-hotspot-vm unit demo test test-alsa-vm bench lint fuzz clean
+.PHONY: help build cross deb test-deb test-acme image test-image test-hotspot-vm unit demo test test-alsa-vm bench lint fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -93,6 +93,10 @@ test: ## unit, simulation and end-to-end tests
 	./internal/lab/prepare.sh
 	$(GO) vet ./...
 	$(GO) test -race -timeout 9m ./...
+
+test-acme: ## a certificate from pebble, an ACME authority for tests; fetches and builds it
+	GOBIN=$(CURDIR)/build $(GO) install github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1
+	TUTTI_PEBBLE=$(CURDIR)/build/pebble $(GO) test -count=1 -v -run TestACME ./relay/cert
 
 test-alsa-vm: ## the ALSA tests on Debian's kernel in QEMU: amd64, arm64, arm; 5 to 10 minutes, and 260 MB to fetch once
 	@echo "boots three machines without acceleration, one after the other: 5 to 10 minutes; VM_ARCH=amd64 picks one"

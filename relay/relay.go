@@ -3,28 +3,39 @@
 package relay
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
+	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"time"
 
+	"github.com/tutti-audio/tutti/relay/cert"
 	"github.com/tutti-audio/tutti/relay/config"
 	"github.com/tutti-audio/tutti/relay/hub"
+	"github.com/tutti-audio/tutti/relay/ice"
 	"github.com/tutti-audio/tutti/relay/web"
 )
 
 // Relay is one relay.
 type Relay struct {
-	log   *slog.Logger
-	hub   *hub.Hub
-	web   *web.Server
-	bare  *web.Server // serves metrics on an address of their own
-	http  net.Listener
-	lines net.Listener
+	log  *slog.Logger
+	cert *cert.Store // nil: no TLS and no DTLS
+	ice  *ice.Server // nil: none
+	hub  *hub.Hub
+	web  *web.Server
+	bare *web.Server // serves metrics on an address of their own
+
+	questions *http.Server // of the ACME authority; nil: none
+	http      net.Listener
+	lines     net.Listener
 
 	mu     sync.Mutex
 	config config.Config
@@ -43,7 +54,17 @@ func New(c config.Config, log *slog.Logger) (_ *Relay, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.hub, err = hub.New(hub.Config{Listen: address, Settings: c.Settings(), Log: log, Places: runtime.GOMAXPROCS(0) >= runtime.NumCPU()+hub.MaxWorkers}); err != nil {
+	of := hub.Config{Listen: address, Settings: c.Settings(), Log: log, Places: runtime.GOMAXPROCS(0) >= runtime.NumCPU()+hub.MaxWorkers}
+	if r.cert, err = cert.New(certConfig(c.TLS), log); err != nil {
+		return nil, err
+	}
+	if r.cert != nil {
+		of.Certificate = r.cert.Get
+	}
+	if r.hub, err = hub.New(of); err != nil {
+		return nil, err
+	}
+	if r.ice, err = ice.New(c.TURN, log); err != nil {
 		return nil, err
 	}
 	return r, r.serveTCP()
@@ -55,12 +76,19 @@ func (r *Relay) serveTCP() (err error) {
 	if r.lines, err = listen("lines", c.Lines); err != nil {
 		return err
 	}
-	r.web = web.New(web.Config{Hub: r.hub, Settings: r.webSettings(c), Log: r.log})
-	r.serve("lines", r.lines, r.web.ServeLines)
+	serve := web.Config{Hub: r.hub, Settings: r.webSettings(c), Log: r.log}
+	if r.ice != nil {
+		serve.ICE = r.ice.Servers
+	}
+	r.web = web.New(serve)
+	r.serve("lines", r.secured(r.lines), r.web.ServeLines)
 	if r.http, err = listen("http", c.HTTP); err != nil {
 		return err
 	}
-	r.serve("http", r.http, r.web.Serve)
+	r.serve("http", r.secured(r.http), r.web.Serve)
+	if err := r.serveQuestions(c.TLS.HTTP); err != nil {
+		return err
+	}
 	metrics, err := listen("metrics", c.Metrics)
 	if err != nil {
 		return err
@@ -73,11 +101,46 @@ func (r *Relay) serveTCP() (err error) {
 }
 
 func (r *Relay) webSettings(c config.Config) web.Settings {
-	s := web.Settings{Public: c.Public, Origins: c.Origins, RawIsFull: c.RawIsFull, Connections: c.Limits.WebSockets}
+	s := web.Settings{Certificated: r.cert != nil, Public: c.Public, Origins: c.Origins, RawIsFull: c.RawIsFull, Connections: c.Limits.WebSockets}
 	if r.lines != nil {
 		s.Lines = r.lines.Addr().(*net.TCPAddr).Port
 	}
 	return s
+}
+
+// secured puts TLS in front of a listener when there is a certificate.
+func (r *Relay) secured(l net.Listener) net.Listener {
+	if r.cert == nil || l == nil {
+		return l
+	}
+	return tls.NewListener(l, r.cert.TLS())
+}
+
+// serveQuestions answers the ACME authority's questions over HTTP.
+func (r *Relay) serveQuestions(address string) error {
+	if r.cert == nil || r.cert.Questions() == nil || address == "" {
+		return nil
+	}
+	l, err := listen("tls.acme_http", address)
+	if err != nil {
+		return err
+	}
+	r.questions = &http.Server{Handler: r.cert.Questions(), ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, MaxHeaderBytes: 8 << 10}
+	r.serve("tls.acme_http", l, func(l net.Listener) error {
+		if err := r.questions.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	})
+	return nil
+}
+
+func certConfig(c config.TLS) cert.Config {
+	cache := c.Cache
+	if cache == "" {
+		cache = filepath.Join(cmp.Or(os.Getenv("STATE_DIRECTORY"), "."), "acme")
+	}
+	return cert.Config{Certificate: c.Certificate, Key: c.Key, Domains: c.Domains, Email: c.Email, Directory: c.Directory, Roots: c.Roots, Cache: cache}
 }
 
 // listen opens the address that a key of the configuration names; none if empty.
@@ -123,9 +186,22 @@ func (r *Relay) Apply(c config.Config) {
 	if c.Listen != old.Listen || c.HTTP != old.HTTP || c.Lines != old.Lines || c.Metrics != old.Metrics {
 		r.log.Warn("addresses to listen on are taken over at the next start only")
 	}
+	if r.cert != nil {
+		if err := r.cert.Reload(); err != nil {
+			r.log.Error("the certificate stays as it was", "error", err)
+		}
+	}
 	r.config = c
 	r.hub.Apply(c.Settings())
 	r.web.Apply(r.webSettings(c))
+}
+
+// LookAtCertificate reads the certificate's files again if they have changed.
+func (r *Relay) LookAtCertificate() error {
+	if r.cert == nil {
+		return nil
+	}
+	return r.cert.Reload()
 }
 
 // Drain asks members to go and waits until they have, or the configured time is
@@ -159,8 +235,14 @@ func (r *Relay) Close() error {
 			err = errors.Join(err, s.Close())
 		}
 	}
+	if r.questions != nil {
+		err = errors.Join(err, r.questions.Close())
+	}
+	if r.ice != nil {
+		err = errors.Join(err, r.ice.Close())
+	}
 	if r.web == nil && r.lines != nil {
-		err = r.lines.Close()
+		err = errors.Join(err, r.lines.Close())
 	}
 	r.wait.Wait()
 	if r.hub != nil {

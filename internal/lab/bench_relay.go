@@ -16,11 +16,11 @@ import (
 )
 
 //go:embed yardstick/fanout.c
-var fanoutSource string //nolint:gochecknoglobals // embedded
+var fanoutSource string
 
 // benchRelay measures the relay's process from outside.
 func benchRelay(ctx context.Context, r *results) error {
-	for _, step := range []func(context.Context, *results) error{relayFanOut, relayListeners, relayDelay, relayMemory, relayJoins, relayAmplification} {
+	for _, step := range []func(context.Context, *results) error{relayFanOut, relayListeners, sealedListeners, relayDelay, relayMemory, relayJoins, relayAmplification} {
 		if err := step(ctx, r); err != nil {
 			return err
 		}
@@ -98,7 +98,7 @@ func relayFanOut(ctx context.Context, r *results) error {
 		return err
 	}
 	defer p.stop()
-	c, err := newCrowd(p.udp, 1000, 1000)
+	c, err := newCrowd(p.udp, 1000)
 	if err != nil {
 		return err
 	}
@@ -146,7 +146,7 @@ func relayListeners(ctx context.Context, r *results) error {
 		return err
 	}
 	defer p.stop()
-	c, err := newCrowd(p.udp, listeners, listeners/channels)
+	c, err := newCrowd(p.udp, listeners)
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func relayDelay(ctx context.Context, r *results) error {
 		return err
 	}
 	defer p.stop()
-	c, err := newCrowd(p.udp, 1000, 1000)
+	c, err := newCrowd(p.udp, 1000)
 	if err != nil {
 		return err
 	}
@@ -202,7 +202,7 @@ func relayDelay(ctx context.Context, r *results) error {
 	for range 500 {
 		begin := time.Now()
 		s.send()
-		if _, err := last.next(s.packet.Sequence()); err != nil {
+		if err := last.next(s.packet.Sequence()); err != nil {
 			return err
 		}
 		delays = append(delays, float64(time.Since(begin))/1e6)
@@ -223,7 +223,7 @@ func relayMemory(ctx context.Context, r *results) error {
 	defer p.stop()
 	r.add("resident memory without members", memory(p.cmd.Process.Pid), "MiB")
 	before := memory(p.cmd.Process.Pid)
-	c, err := newCrowd(p.udp, members, 1000)
+	c, err := newCrowd(p.udp, members)
 	if err != nil {
 		return err
 	}

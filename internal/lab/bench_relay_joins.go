@@ -28,14 +28,13 @@ func newListener(relay netip.AddrPort, channel string) (*relayListener, error) {
 	return &relayListener{UDPConn: conn, relay: relay, buf: make([]byte, 2000)}, joinRelay(conn, relay, "JOIN:"+channel+"::listener that reads")
 }
 
-// next reads until the packet with this sequence number, or a later one, and returns
-// how many came.
-func (l *relayListener) next(sequence uint32) (packets int, err error) {
+// next reads until the packet with this sequence number, or a later one.
+func (l *relayListener) next(sequence uint32) error {
 	for {
 		_ = l.SetReadDeadline(time.Now().Add(2 * time.Second))
 		n, _, err := l.ReadFromUDPAddrPort(l.buf)
 		if err != nil {
-			return packets, fmt.Errorf("packet %d did not arrive: %w", sequence, err)
+			return fmt.Errorf("packet %d did not arrive: %w", sequence, err)
 		}
 		if ostp.ParsePacket(&l.packet, l.buf[:n]) != nil {
 			continue
@@ -43,8 +42,8 @@ func (l *relayListener) next(sequence uint32) (packets int, err error) {
 		if l.packet.SequenceNumber%100 == 0 {
 			_, _ = l.WriteToUDPAddrPort([]byte("HELLO"), l.relay)
 		}
-		if packets++; int32(l.packet.Sequence()-sequence) >= 0 {
-			return packets, nil
+		if int32(l.packet.Sequence()-sequence) >= 0 {
+			return nil
 		}
 	}
 }
@@ -58,7 +57,7 @@ func relayJoins(ctx context.Context, r *results) error {
 		return err
 	}
 	defer p.stop()
-	c, err := newCrowd(p.udp, 1000, 1000)
+	c, err := newCrowd(p.udp, 1000)
 	if err != nil {
 		return err
 	}
@@ -78,7 +77,7 @@ func relayJoins(ctx context.Context, r *results) error {
 	go func() { joined <- comeAndGo(p.udp, rate, d) }()
 	heard, gap, last := 0, 0.0, time.Now()
 	for sent := int(50 * d.Seconds()); heard < sent; heard++ {
-		if _, err := l.next(uint32(heard + 1)); err != nil {
+		if err := l.next(uint32(heard + 1)); err != nil {
 			break
 		}
 		gap, last = max(gap, time.Since(last).Seconds()*1000), time.Now()

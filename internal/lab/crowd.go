@@ -37,7 +37,7 @@ func startRelay(ctx context.Context, more string) (*relayProcess, error) {
 	}
 	r := &relayProcess{udp: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), ports[0]), http: fmt.Sprintf("127.0.0.1:%d", ports[1])}
 	file := filepath.Join("build", "bench-relay.toml")
-	text := fmt.Sprintf("listen = %q\nlines = \"\"\nhttp = %q\ndrain_s = 0\n%s\n[limits]\nmembers = 50000\njoins_per_second = 1000\njoins_per_network = 100000\nsource_kbytes = 100000\n", r.udp, r.http, more)
+	text := fmt.Sprintf("listen = %q\nlines = \"\"\nhttp = \"\"\nmetrics = %q\ndrain_s = 0\n[limits]\nmembers = 50000\njoins_per_second = 1000\njoins_per_network = 100000\nsource_kbytes = 100000\n%s", r.udp, r.http, more)
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		return nil, err
 	}
@@ -82,8 +82,8 @@ type crowd struct {
 	wait  sync.WaitGroup
 }
 
-// newCrowd joins n members to channels of so many each, and keeps them alive.
-func newCrowd(relay netip.AddrPort, n, each int) (*crowd, error) {
+// newCrowd joins n members, a thousand to a channel, and keeps them alive.
+func newCrowd(relay netip.AddrPort, n int) (*crowd, error) {
 	c := &crowd{relay: relay, quit: make(chan struct{})}
 	for i := range n {
 		conn, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -92,7 +92,7 @@ func newCrowd(relay netip.AddrPort, n, each int) (*crowd, error) {
 			return nil, fmt.Errorf("%w: `ulimit -n` may be too low", err)
 		}
 		c.conns = append(c.conns, conn)
-		if err := joinRelay(conn, relay, fmt.Sprintf("JOIN:bench/%d::listener of the benchmark", i/each)); err != nil {
+		if err := joinRelay(conn, relay, fmt.Sprintf("JOIN:bench/%d::listener of the benchmark", i/1000)); err != nil {
 			c.close()
 			return nil, err
 		}

@@ -45,7 +45,7 @@ func TestProblemsNameFileLineAndRemedy(t *testing.T) {
 		"drain_s = \"x\"":                     `f:1: drain_s: `,
 		"drain_s = ":                          `f:1: `,
 		"log_level = \"warning\"":             `did you mean "warn"?`,
-		"[turn]\nmode = \"embeded\"":          `did you mean "embedded"?`,
+		"[turn]\nmode = \"embeddde\"":         `did you mean "embedded"?`,
 		"[turn]\nmode = \"embedded\"":         `turn.public: the embedded server must know`,
 		"[turn]\nports = \"9-3\"":             `f:2: turn.ports: "9-3" is no range`,
 		"[tls]\ncertificate = \"x\"":          `f:2: tls.certificate: a certificate and its key go together`,

@@ -21,7 +21,6 @@ type stage struct {
 	*Hub
 	t     *testing.T
 	ahead atomic.Int64 // ns
-	log   bytes.Buffer
 }
 
 func newStage(t *testing.T, change func(*Settings)) *stage {

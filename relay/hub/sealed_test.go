@@ -141,7 +141,7 @@ func (r *recordConn) ReadFrom(b []byte) (int, net.Addr, error) {
 }
 func (r *recordConn) WriteTo(b []byte, _ net.Addr) (int, error) { return r.c.Write(b) }
 func (r *recordConn) Close() error                              { return r.records.Close() }
-func (r *recordConn) LocalAddr() net.Addr                       { return r.c.UDPConn.LocalAddr() }
+func (r *recordConn) LocalAddr() net.Addr                       { return r.c.LocalAddr() }
 func (r *recordConn) SetDeadline(t time.Time) error             { return r.records.SetReadDeadline(t) }
 func (r *recordConn) SetReadDeadline(t time.Time) error         { return r.records.SetReadDeadline(t) }
 func (r *recordConn) SetWriteDeadline(time.Time) error          { return nil }

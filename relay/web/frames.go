@@ -40,25 +40,25 @@ func formNamed(format string, rawIsFull bool) (form int, ok bool) {
 // no such form.
 func encoders() [formCount]func([]byte) []byte {
 	return [formCount]func([]byte) []byte{
-		formFull: func(packet []byte) []byte { return appendFrame(nil, opBinary, packet) },
+		formFull: func(packet []byte) []byte { return frame(opBinary, packet) },
 		formRaw: func(packet []byte) []byte {
 			var p ostp.Packet
 			if ostp.ParsePacket(&p, packet) != nil || !sounds(&p) {
 				return []byte{}
 			}
-			return appendFrame(nil, opBinary, p.Payload)
+			return frame(opBinary, p.Payload)
 		},
 		formRTP: func(packet []byte) []byte {
 			var p ostp.Packet
 			if ostp.ParsePacket(&p, packet) != nil || !sounds(&p) {
 				return []byte{}
 			}
-			p.Header.Extension, p.Header.Extensions = false, nil
-			header, err := p.Header.Marshal()
+			p.Extension, p.Extensions = false, nil
+			header, err := p.Marshal()
 			if err != nil {
 				return []byte{}
 			}
-			return appendFrame(nil, opBinary, append(header, p.Payload...))
+			return frame(opBinary, append(header, p.Payload...))
 		},
 	}
 }
@@ -69,13 +69,13 @@ func sounds(p *ostp.Packet) bool {
 	return pt != ostp.NACK && pt != ostp.FEC
 }
 
-// appendFrame appends a whole unmasked frame.
-func appendFrame(dst []byte, op byte, payload []byte) []byte {
-	switch n := len(payload); {
-	case n < 126:
-		dst = append(dst, op, byte(n))
-	default: // a packet has less than 64 KiB
-		dst = binary.BigEndian.AppendUint16(append(dst, op, 126), uint16(n))
+// frame makes a whole unmasked frame of a payload below 64 KiB.
+func frame(op byte, payload []byte) []byte {
+	b := make([]byte, 0, 4+len(payload))
+	if n := len(payload); n < 126 {
+		b = append(b, op, byte(n))
+	} else {
+		b = binary.BigEndian.AppendUint16(append(b, op, 126), uint16(n))
 	}
-	return append(dst, payload...)
+	return append(b, payload...)
 }

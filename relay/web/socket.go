@@ -37,8 +37,8 @@ type socket struct {
 
 // Media implements hub.Sink.
 func (s *socket) Media(p *hub.Shared) {
-	if frame := p.Frame(s.form, s.encode[s.form]); len(frame) > 0 {
-		s.push(frame)
+	if b := p.Frame(s.form, s.encode[s.form]); len(b) > 0 {
+		s.push(b)
 	}
 }
 
@@ -47,7 +47,7 @@ func (s *socket) Media(p *hub.Shared) {
 func (s *socket) Line(b []byte) {
 	b = bytes.TrimSuffix(b, []byte("\n"))
 	if s.lines {
-		s.say(appendFrame(nil, opText, b))
+		s.say(frame(opText, b))
 	}
 	text := string(b)
 	switch word, isErr := strings.CutPrefix(text, "ERR:"); {
@@ -62,7 +62,7 @@ func (s *socket) Line(b []byte) {
 
 func (s *socket) tell(what map[string]string) {
 	if b, err := json.Marshal(what); err == nil {
-		s.say(appendFrame(nil, opText, b))
+		s.say(frame(opText, b))
 	}
 }
 

@@ -47,14 +47,14 @@ func newStageOf(t *testing.T, change func(*Settings), ping time.Duration) *stage
 	s := &stage{Server: New(c), t: t}
 	web := httptest.NewServer(s.Handler())
 	s.url = web.URL
-	t.Cleanup(func() { _ = s.Server.Close(); web.Close(); _ = h.Close() })
+	t.Cleanup(func() { _ = s.Close(); web.Close(); _ = h.Close() })
 	return s
 }
 
 // dial opens a WebSocket.
 func (s *stage) dial(query string) *websocket.Conn {
 	s.t.Helper()
-	conn, _, err := websocket.Dial(s.t.Context(), strings.Replace(s.url, "http", "ws", 1)+"/ws/audio?"+query, nil)
+	conn, _, err := websocket.Dial(s.t.Context(), strings.Replace(s.url, "http", "ws", 1)+"/ws/audio?"+query, nil) //nolint:bodyclose // the library closes it
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -226,7 +226,7 @@ func TestOrigins(t *testing.T) {
 		if status, _ := s.ask("GET", "/healthz", "", "", header); status != want {
 			t.Errorf("origin %q: %d, want %d", origin, status, want)
 		}
-		_, answer, err := websocket.Dial(t.Context(), strings.Replace(s.url, "http", "ws", 1)+"/ws?channel=a", &websocket.DialOptions{HTTPHeader: header})
+		_, answer, err := websocket.Dial(t.Context(), strings.Replace(s.url, "http", "ws", 1)+"/ws?channel=a", &websocket.DialOptions{HTTPHeader: header}) //nolint:bodyclose // the library closes it
 		if (err == nil) != (want == 200) {
 			t.Errorf("WebSocket from %q: %v, %v", origin, answer.StatusCode, err)
 		}
@@ -296,7 +296,7 @@ func TestLinesOverTCP(t *testing.T) {
 			t.Errorf("no %q in %q", want, text.String())
 		}
 	}
-	_ = s.Server.Close()
+	_ = s.Close()
 	if err := <-served; err != nil {
 		t.Error(err)
 	}

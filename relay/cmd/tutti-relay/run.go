@@ -79,13 +79,17 @@ func watch(ctx context.Context, file string, r *relay.Relay, log *slog.Logger) {
 	defer signal.Stop(hup)
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	last := stamp(file)
+	last, trouble := stamp(file), ""
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-hup:
 		case <-tick.C:
+			if err := r.LookAtCertificate(); err != nil && trouble != err.Error() {
+				trouble = err.Error() // once for each
+				log.Error("the certificate stays as it was", "error", err)
+			}
 			if stamp(file) == last {
 				continue
 			}

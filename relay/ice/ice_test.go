@@ -1,0 +1,131 @@
+package ice
+
+import (
+	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pion/turn/v5"
+
+	"github.com/tutti-audio/tutti/relay/config"
+	"github.com/tutti-audio/tutti/relay/web"
+)
+
+func embedded(t *testing.T, ttl int) *Server {
+	t.Helper()
+	s, err := New(config.TURN{Mode: "embedded", Listen: "127.0.0.1:0", Public: "127.0.0.1", Ports: "20000-65000", TTL: ttl}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// allocate asks for a relayed address.
+func allocate(t *testing.T, server web.ICEServer) (net.PacketConn, error) {
+	t.Helper()
+	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	at := strings.TrimSuffix(strings.TrimPrefix(server.URLs[0], "turn:"), "?transport=udp")
+	client, err := turn.NewClient(&turn.ClientConfig{
+		STUNServerAddr: at, TURNServerAddr: at, Conn: conn, Username: server.Username, Password: server.Credential, Realm: realm, LoggerFactory: quiet{},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	if err := client.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	return client.Allocate()
+}
+
+// TestRelayed: two members reach each other by the embedded server.
+func TestRelayed(t *testing.T) {
+	s := embedded(t, 600)
+	servers := s.Servers("0123456789abcdef")
+	if len(servers) != 2 || !strings.HasPrefix(servers[0].URLs[0], "stun:127.0.0.1:") || servers[0].Credential != "" {
+		t.Fatalf("%+v", servers)
+	}
+	a, err := allocate(t, servers[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := allocate(t, s.Servers("fedcba9876543210")[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = b.WriteTo([]byte("permit"), a.LocalAddr()) // a peer must have been written to
+	_, _ = a.WriteTo([]byte("hello"), b.LocalAddr())
+	buf := make([]byte, 100)
+	_ = b.SetReadDeadline(time.Now().Add(10 * time.Second))
+	for {
+		_, _ = a.WriteTo([]byte("hello"), b.LocalAddr())
+		n, from, err := b.ReadFrom(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(buf[:n]) == "hello" && from.String() == a.LocalAddr().String() {
+			break
+		}
+	}
+}
+
+// TestCredentials: forged ones and such that are over are refused.
+func TestCredentials(t *testing.T) {
+	s := embedded(t, -1)
+	if _, err := allocate(t, s.Servers("0123456789abcdef")[1]); err == nil {
+		t.Error("credentials that are over are taken")
+	}
+	good := embedded(t, 600)
+	forged := good.Servers("0123456789abcdef")[1]
+	forged.Credential += "x"
+	if _, err := allocate(t, forged); err == nil {
+		t.Error("a forged password is taken")
+	}
+}
+
+// TestPermit: the server is no way into its own network.
+func TestPermit(t *testing.T) {
+	for _, c := range []struct {
+		public, peer string
+		want         bool
+	}{
+		{"203.0.113.5", "198.51.100.7", true},
+		{"203.0.113.5", "203.0.113.5", true},
+		{"203.0.113.5", "127.0.0.1", false},
+		{"203.0.113.5", "::ffff:127.0.0.1", false},
+		{"203.0.113.5", "10.0.0.1", false},
+		{"203.0.113.5", "169.254.169.254", false},
+		{"203.0.113.5", "224.0.0.1", false},
+		{"203.0.113.5", "0.0.0.0", false},
+		{"10.0.0.2", "10.0.0.1", true},
+		{"10.0.0.2", "127.0.0.1", false},
+		{"2001:db8::1", "fe80::1", false},
+		{"2001:db8::1", "fd00::1", false},
+	} {
+		if got := permit(netip.MustParseAddr(c.public))(nil, net.ParseIP(c.peer)); got != c.want {
+			t.Errorf("server at %s, peer %s: %v", c.public, c.peer, got)
+		}
+	}
+}
+
+func TestElsewhere(t *testing.T) {
+	s, err := New(config.TURN{Mode: "coturn", URLs: []string{"turn:turn.test:3478", "turns:turn.test:5349"}, Secret: "x", TTL: 60}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	servers := s.Servers("0123456789abcdef")
+	if len(servers) != 2 || len(servers[0].URLs) != 1 || servers[0].URLs[0] != "stun:turn.test:3478" || len(servers[1].URLs) != 2 {
+		t.Errorf("%+v", servers)
+	}
+	if off, err := New(config.TURN{Mode: "off"}, nil); off != nil || err != nil {
+		t.Error(off, err)
+	}
+}
