@@ -232,6 +232,9 @@ func TestSealedForgery(t *testing.T) {
 	if n := count(s.Hub, "forged_total"); n != 2 {
 		t.Errorf("%d forged packets counted, want 2", n)
 	}
+	if got := source.say("\x7d"+strings.Repeat("\x00", 24), "\x7d"); len(got) < 20 {
+		t.Errorf("the clock probe is answered %q", got)
+	}
 	if got := source.say("PING:x", "PONG"); got != "PONG:x" {
 		t.Errorf("after a forged LEAVE: %q", got)
 	}
