@@ -8,7 +8,7 @@ LDFLAGS := -s -w -X main.version=$(VERSION)
 # inlining in packages that are off the audio path (a tenth of the size).
 SMALL    := crypto/... net/... encoding/... vendor/... regexp/... text/... go/... log/... os/... mime/... compress/... fmt reflect strconv time \
 	github.com/miekg/... github.com/spf13/... github.com/vishvananda/... github.com/pelletier/... github.com/coder/... github.com/hashicorp/... \
-	github.com/VictoriaMetrics/... github.com/pion/sdp/... github.com/pion/rtcp/... github.com/dhowden/... github.com/jfreymuth/pulse/... \
+	github.com/VictoriaMetrics/... github.com/pion/... github.com/dhowden/... github.com/jfreymuth/pulse/... \
 	math/big bufio html/... unicode/... internal/poll internal/fmtsort maps iter context golang.org/x/net/... github.com/google/... \
 	github.com/tutti-audio/tutti/agent github.com/tutti-audio/tutti/agent/cmd/... github.com/tutti-audio/tutti/agent/config \
 	github.com/tutti-audio/tutti/agent/control github.com/tutti-audio/tutti/agent/discovery github.com/tutti-audio/tutti/hw/... \
@@ -16,7 +16,7 @@ SMALL    := crypto/... net/... encoding/... vendor/... regexp/... text/... go/..
 	github.com/tutti-audio/tutti/agent/source slices io embed syscall internal/syscall/... internal/godebug internal/bisect internal/reflectlite container/... github.com/klauspost/... golang.org/x/sync/... weak unique github.com/thesyncim/gopus/internal/silk github.com/thesyncim/gopus/internal/encoder \
 	github.com/hajimehoshi/... github.com/jfreymuth/vorbis/... github.com/jfreymuth/oggvorbis/... github.com/mewkiz/... strings bytes path/... io/... sort errors internal/strconv
 GCFLAGS  := $(foreach p,$(SMALL),-gcflags=$(p)=-l)
-BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -tags nethttpomithttp2 $(GCFLAGS) -ldflags '$(LDFLAGS)'
+BUILD    := CGO_ENABLED=0 $(GO) build -trimpath -tags nethttpomithttp2,noasm $(GCFLAGS) -ldflags '$(LDFLAGS)'
 RELAYBUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 ARCHES  := arm-6 arm-7 arm64 amd64 riscv64
 AUDIO   ?=

@@ -39,6 +39,7 @@ type listening struct {
 	engine  mode.Engine
 	ways    [mode.Count]way
 	lead    mode.Mode
+	member  membership // at the relay
 	events  chan event
 	ssrc    atomic.Uint32 // of the stream; 0: not known yet
 	over    bool          // the stream has ended
@@ -66,6 +67,9 @@ func (s *Speaker) listen(ctx context.Context) {
 	l := &listening{speaker: s, channel: s.channel(), events: make(chan event, 2*mode.Count), lead: mode.None}
 	l.merge = merge.New(namedSink{s.player, s}, s.clock.Now)
 	defer l.end()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	l.member.dial = func() (*remote.Member, error) { return remote.Dial(ctx, s.membership(l.channel), nil) }
 	tick := time.NewTicker(looking)
 	defer tick.Stop()
 	for ctx.Err() == nil && !l.over {
@@ -95,7 +99,7 @@ func (l *listening) possible(m mode.Mode) bool {
 	switch m {
 	case mode.LAN:
 		return s.config.Source != "" || len(s.nearby.addresses(l.channel)) > 0
-	case mode.Relay:
+	case mode.P2P, mode.Relay, mode.Web:
 		return s.relay != nil && l.channel != ""
 	}
 	return false
@@ -176,7 +180,13 @@ func (l *listening) open(ctx context.Context, m mode.Mode) {
 			e.session, e.err = s.joinLAN(ctx, e.address, path, l.claim)
 		case mode.Relay:
 			e.address = s.relay.String()
-			e.session, e.err = s.joinRelay(ctx, l.channel, path, l.claim)
+			e.session, e.err = l.joinRelay(ctx, path)
+		case mode.P2P:
+			e.address = "the source itself"
+			e.session, e.err = l.joinPeer(ctx, path)
+		case mode.Web:
+			e.address = s.relay.URL("")
+			e.session, e.err = l.joinWeb(ctx, path)
 		}
 		select {
 		case l.events <- e:
@@ -213,9 +223,12 @@ func (l *listening) take(e event) {
 		w.session, w.address = e.session, e.address
 		return
 	}
-	s.log.Info("a way has ended", "by", e.mode, "channel", l.channel, "reason", e.err)
-	if l.lead == mode.None {
-		s.say("waiting", "cannot join", e.err.Error())
+	if w.session == nil {
+		if l.lead == mode.None {
+			s.say("waiting", "cannot join", e.err.Error())
+		}
+	} else {
+		s.log.Info("the stream has ended", "by", e.mode, "channel", l.channel, "reason", e.err)
 	}
 	if errors.Is(e.err, lan.ErrGoodbye) {
 		s.nearby.forget(w.address)
@@ -259,4 +272,5 @@ func (l *listening) end() {
 	for m := range l.ways {
 		l.shut(mode.Mode(m))
 	}
+	l.member.close()
 }

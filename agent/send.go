@@ -2,8 +2,6 @@ package agent
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -17,9 +15,9 @@ import (
 
 	"github.com/tutti-audio/tutti/agent/discovery"
 	"github.com/tutti-audio/tutti/agent/session/lan"
+	"github.com/tutti-audio/tutti/agent/session/peer"
 	"github.com/tutti-audio/tutti/agent/session/remote"
 	"github.com/tutti-audio/tutti/agent/source"
-	"github.com/tutti-audio/tutti/ostp"
 	"github.com/tutti-audio/tutti/ostp/describe"
 )
 
@@ -42,6 +40,7 @@ type Sending struct {
 	service *discovery.Announcement
 	server  *http.Server
 	uplink  atomic.Pointer[remote.Uplink]
+	peers   *peer.Source // nil without a relay
 	address string
 	quit    chan struct{}
 	wait    sync.WaitGroup
@@ -75,53 +74,13 @@ func Send(c SendConfig) (*Sending, error) {
 	})
 	s.wait.Go(s.followTags)
 	if c.Relay != nil {
-		s.uplink.Store(remote.NewUplink(c.membership(), s.Stream))
+		s.peers = peer.NewSource(peer.Config{Servers: s.iceServers, Clock: c.Clock, Log: c.Log}, s.signal, s.hearPeer)
+		s.uplink.Store(s.newUplink(c))
 	}
 	if err := s.announce(c); err != nil {
 		c.Log.Warn("speakers cannot find this source by themselves", "error", err, "instead", "tutti run --source "+s.Address())
 	}
 	return s, nil
-}
-
-// fitsRelay reports whether the stream's packets cross the internet whole.
-func fitsRelay(c SendConfig) error {
-	bits := map[ostp.PayloadType]int{ostp.PCM16: 16, ostp.PCM24: 24, ostp.FLAC: c.Codec.Bits}[c.Codec.Type]
-	size := c.Codec.Frames * c.Input.Channels() * bits / 8
-	if c.Codec.Type == ostp.FLAC {
-		size += flacOverhead
-	}
-	if size > remote.MaxPayload {
-		return fmt.Errorf("packets of %d bytes do not cross the internet whole, %d do: choose --codec opus, or a shorter --packet", size, remote.MaxPayload)
-	}
-	return nil
-}
-
-// flacOverhead is by how much a frame that cannot be compressed is longer than PCM.
-const flacOverhead = 32
-
-// membership is how this source joins the relay.
-func (c SendConfig) membership() remote.Membership {
-	var b [8]byte
-	_, _ = rand.Read(b[:])
-	return remote.Membership{
-		Relay: *c.Relay, Channel: c.Channel, Password: c.Password, Name: c.Name, Device: hex.EncodeToString(b[:]), Clock: c.Clock, Log: c.Log,
-	}
-}
-
-// toRelay gives the relay a packet.
-func (s *Sending) toRelay(packet []byte) {
-	if u := s.uplink.Load(); u != nil {
-		u.Send(packet)
-	}
-}
-
-// Uplink returns how the way to the relay is; ok is false without one.
-func (s *Sending) Uplink() (status remote.UplinkStatus, ok bool) {
-	u := s.uplink.Load()
-	if u == nil {
-		return remote.UplinkStatus{}, false
-	}
-	return u.Status(), true
 }
 
 func (s *Sending) announce(c SendConfig) (err error) {
@@ -204,7 +163,7 @@ func (s *Sending) Close() error {
 	}
 	close(s.quit)
 	if u := s.uplink.Load(); u != nil {
-		errs = append(errs, u.Close())
+		errs = append(errs, s.peers.Close(), u.Close())
 	}
 	errs = append(errs, s.Sender.Close())
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)

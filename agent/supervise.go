@@ -2,12 +2,14 @@ package agent
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/tutti-audio/tutti/agent/mode"
 	"github.com/tutti-audio/tutti/agent/session/lan"
 	"github.com/tutti-audio/tutti/agent/session/merge"
 	"github.com/tutti-audio/tutti/agent/session/remote"
+	"github.com/tutti-audio/tutti/sync/timebase"
 )
 
 // supervise keeps the wanted channel playing.
@@ -49,18 +51,79 @@ func (s *Speaker) joinLAN(ctx context.Context, address string, path *merge.Path,
 	return r, nil
 }
 
+// membership is how this speaker joins a channel at the relay.
+func (s *Speaker) membership(channel string) remote.Membership {
+	return remote.Membership{
+		Relay: *s.relay, Channel: channel, Password: s.config.Password, Name: s.name(), Device: s.state.ID, Clock: s.clock, Log: s.log,
+	}
+}
+
 // joinRelay hears a channel by the relay.
-func (s *Speaker) joinRelay(ctx context.Context, channel string, path *merge.Path, claim func(uint32) bool) (session, error) {
+func (l *listening) joinRelay(ctx context.Context, path *merge.Path) (session, error) {
+	m, err := l.member.get()
+	if err != nil {
+		return nil, err
+	}
+	return l.joinBy(ctx, m, path, remote.Relayed(m))
+}
+
+// joinWeb hears a channel by the relay where nothing but HTTP gets through.
+func (l *listening) joinWeb(ctx context.Context, path *merge.Path) (session, error) {
+	m, err := remote.DialWeb(ctx, l.speaker.membership(l.channel), nil)
+	if err != nil {
+		return nil, err
+	}
+	r, err := l.joinBy(ctx, m, path, remote.RelayedAlone(m))
+	if err != nil {
+		_ = m.Close()
+	}
+	return r, err
+}
+
+// joinBy hears a channel by a way off the LAN.
+func (l *listening) joinBy(ctx context.Context, m *remote.Member, path *merge.Path,
+	open func(context.Context, func([]byte, timebase.Local)) (remote.Transport, error)) (session, error) {
 	r, err := remote.Join(ctx, remote.ReceiverConfig{
-		Membership: remote.Membership{
-			Relay: *s.relay, Channel: channel, Password: s.config.Password, Name: s.name(), Device: s.state.ID, Clock: s.clock, Log: s.log,
-		},
-		Path: path, SSRC: s.ssrc, Claim: claim,
+		Member: m, Open: open, Clock: l.speaker.clock, Path: path, Claim: l.claim, ID: l.speaker.state.ID, SSRC: l.speaker.ssrc,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return r, nil
+}
+
+// membership is at most one membership at the relay, for all ways that need one.
+type membership struct {
+	mu   sync.Mutex
+	dial func() (*remote.Member, error)
+	now  *remote.Member
+}
+
+// get returns the membership, joining if there is none.
+func (m *membership) get() (*remote.Member, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.now != nil {
+		select {
+		case <-m.now.Done():
+			_ = m.now.Close()
+			m.now = nil
+		default:
+			return m.now, nil
+		}
+	}
+	var err error
+	m.now, err = m.dial()
+	return m.now, err
+}
+
+func (m *membership) close() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.now != nil {
+		_ = m.now.Close()
+		m.now = nil
+	}
 }
 
 func (s *Speaker) setSession(next session, address string, d mode.Decision) {

@@ -80,7 +80,8 @@ type Path struct {
 	BufferMS    float64 `json:"buffer_ms"`     // for which packets wait
 	Asked       uint64  `json:"asked"`         // packets asked for again,
 	Repaired    uint64  `json:"repaired"`      // that came then,
-	Recovered   uint64  `json:"recovered"`     // and recovered from parity
+	Recovered   uint64  `json:"recovered"`     // and recovered from parity,
+	Parity      uint64  `json:"parity"`        // of which so many packets came
 }
 
 // Stream is what is being played.

@@ -45,7 +45,8 @@ const (
 	Lost      = 400 * time.Millisecond // without media: let the next way lead
 	LossBad   = 0.10                   // share lost for two seconds: the next way
 	LossGood  = 0.02
-	Recently  = time.Minute // for so long a failure counts
+	Hurry     = 150 * time.Millisecond // for another way to play, when the one that led does not
+	Recently  = time.Minute            // for so long a failure counts
 )
 
 // retry is how long after a failure a mode is tried again, at first and at most.
@@ -83,6 +84,7 @@ type track struct {
 	well     timebase.Local // since when it is well; 0: it is not
 	poor     timebase.Local // since when it loses too much; 0: it does not
 	wanted   timebase.Local // since when it is being opened
+	ill      timebase.Local // since when it is open and not well; 0: it is not
 	retry    timebase.Local // not to be opened before
 	backoff  time.Duration
 	failedAt timebase.Local
@@ -132,7 +134,7 @@ func (e *Engine) Decide(ways [Count]Way, now timebase.Local) Decision {
 func (e *Engine) observe(m Mode, w Way, now timebase.Local) {
 	t := &e.tracks[m]
 	if !w.Open {
-		t.well, t.poor = 0, 0
+		t.well, t.poor, t.ill = 0, 0, 0
 		return
 	}
 	t.wanted = 0
@@ -140,11 +142,15 @@ func (e *Engine) observe(m Mode, w Way, now timebase.Local) {
 		if t.well == 0 {
 			t.well = now
 		}
+		t.ill = 0
 		if now.Sub(t.well) > Recently {
 			t.backoff = 0
 		}
 	} else {
 		t.well = 0
+		if t.ill == 0 {
+			t.ill = now
+		}
 	}
 	switch {
 	case w.Loss > LossBad && t.poor == 0:
@@ -222,22 +228,26 @@ func (e *Engine) wants(m Mode, ways [Count]Way, now timebase.Local) bool {
 		return true
 	case e.lead != None && m > e.lead:
 		stands := ways[e.lead].Idle > Stalled || e.isPoor(e.lead, now)
-		return stands && e.next(ways, e.lead, now) == m || ways[m].Open && now.Sub(e.led) < Overlap
+		return stands && e.next(ways, e.lead, now) >= m || ways[m].Open && now.Sub(e.led) < Overlap
 	default: // better than what leads, or nothing leads
 		return e.next(ways, -1, now) >= m || e.lead != None && m < e.lead
 	}
 }
 
-// next returns the first mode after m to try: those before it that are being opened
-// for too long are given up waiting for, though not stopped.
+// next returns the first mode after m to try: those before it that are being opened,
+// or bring nothing, for too long are given up waiting for, though not stopped.
 func (e *Engine) next(ways [Count]Way, after Mode, now timebase.Local) Mode {
 	for m := after + 1; m < None; m++ {
 		t := &e.tracks[m]
 		if !ways[m].Possible || now < t.retry {
 			continue
 		}
-		late := t.wanted != 0 && now.Sub(t.wanted) > m.patience()
-		if !ways[m].Open && m != Web && (late || m.patience() == 0) {
+		patience := m.patience()
+		if after >= 0 { // what led brings nothing: there is no time
+			patience = min(patience, Hurry)
+		}
+		late := t.wanted != 0 && now.Sub(t.wanted) > patience || t.ill != 0 && now.Sub(t.ill) > min(patience, Lost)
+		if m != Web && t.well == 0 && (late || m.patience() == 0) {
 			continue
 		}
 		return m

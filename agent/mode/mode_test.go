@@ -125,6 +125,21 @@ func TestUDPBlocked(t *testing.T) {
 	w.lead(t, Web)
 }
 
+// UDP is blocked in mid-stream: the ways by it stay open and bring nothing.
+func TestUDPBlockedLater(t *testing.T) {
+	w := newWorld([Count]time.Duration{0, 400 * time.Millisecond, quick, quick})
+	w.run(5 * time.Second)
+	w.lead(t, P2P)
+	w.gap = 0
+	w.opens[P2P], w.opens[Relay] = 0, 0
+	w.ways[Relay] = Way{Possible: true, Open: true} // its membership outlives the way
+	w.run(3 * time.Second)
+	w.lead(t, Web)
+	if limit := Stalled + Hurry + 3*quick; w.gap > limit {
+		t.Errorf("silent for %v, want at most %v", w.gap, limit)
+	}
+}
+
 // A way that comes and goes each second does not take playout along with it.
 func TestHysteresis(t *testing.T) {
 	w := newWorld([Count]time.Duration{0, 0, quick, quick})

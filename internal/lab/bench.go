@@ -63,7 +63,8 @@ func benchmarks() []benchmark {
 		{"purity", "THD+N of a tone while 150 ppm are corrected", benchPurity},
 		{"cost", "CPU, memory, allocations, size (4 min)", benchCost},
 		{"realtime", "how the audio thread is woken, and what is heard of it, without and with load (11 min)", benchRealTime},
-		{"relay", "fan-out beside a C loop, listeners per core, delay, memory, joins (4 min)", benchRelay},
+		{"relay", "fan-out beside a C loop, listeners per core, delay, memory, joins (3 min)", benchRelay},
+		{"loss", "what a listener off the LAN makes up, against what its line loses (9 min)", benchLoss},
 		{"join", "from the wish to join to the first sound", joinTime},
 	}
 }

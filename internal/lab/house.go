@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -89,13 +88,7 @@ func (h *house) add(name string, options ...netlab.Option) (*machine, error) {
 		return nil, err
 	}
 	m.address = netip.AddrPortFrom(addr.Addr(), 8400).String()
-	m.client.Transport = &http.Transport{DialContext: func(_ context.Context, network, address string) (c net.Conn, err error) {
-		err = m.host.Do(func() error {
-			c, err = net.DialTimeout(network, address, 2*time.Second)
-			return err
-		})
-		return c, err
-	}}
+	m.client.Transport = &http.Transport{DialContext: m.dial}
 	return m, nil
 }
 

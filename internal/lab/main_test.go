@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -25,7 +26,7 @@ func inside(m *testing.M) int {
 	if os.Getenv(envBinary) == "" {
 		dir, err := os.MkdirTemp("", "tutti-lab")
 		if err == nil {
-			err = build(filepath.Join(dir, "tutti"))
+			err = errors.Join(build(filepath.Join(dir, "tutti"), "agent/cmd/tutti"), build(filepath.Join(dir, "tutti-relay"), "relay/cmd/tutti-relay"))
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -41,11 +42,11 @@ func inside(m *testing.M) int {
 	return code
 }
 
-func build(path string) error {
-	cmd := exec.Command("go", "build", "-o", path, "github.com/tutti-audio/tutti/agent/cmd/tutti")
+func build(path, program string) error {
+	cmd := exec.Command("go", "build", "-o", path, "github.com/tutti-audio/tutti/"+program)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("cannot build tutti: %w\n%s", err, out)
+		return fmt.Errorf("cannot build %s: %w\n%s", program, err, out)
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ set -u
 missing=""
 command -v pulseaudio >/dev/null || missing="$missing pulseaudio"
 command -v avahi-daemon >/dev/null || missing="$missing avahi-daemon avahi-utils dbus"
+command -v nft >/dev/null || missing="$missing nftables"
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
 	echo "not installed:$missing; the tests that need them will be skipped (as root: apt-get install$missing)"

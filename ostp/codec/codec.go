@@ -80,6 +80,11 @@ type Params struct {
 	Seed     uint64 // of the dither's generator
 }
 
+// Steered is an encoder whose bitrate can be changed between packets: Opus.
+type Steered interface {
+	SetBitrate(bitsPerSecond int) error
+}
+
 // NewEncoder returns an encoder for p.
 func NewEncoder(p Params) (Encoder, error) {
 	if err := p.check(1); err != nil {

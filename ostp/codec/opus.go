@@ -90,6 +90,14 @@ func (e *opusEncoder) Append(dst []byte, pcm []float32) ([]byte, error) {
 // Lookahead returns 120: 2.5 ms of overlap between frames.
 func (e *opusEncoder) Lookahead() int { return e.enc.Lookahead() }
 
+// SetBitrate implements Steered.
+func (e *opusEncoder) SetBitrate(bitrate int) error {
+	if err := e.enc.SetBitrate(bitrate); err != nil {
+		return fmt.Errorf("opus at %d bit/s: %w", bitrate, err)
+	}
+	return nil
+}
+
 type opusDecoder struct {
 	shape
 	dec *gopus.Decoder

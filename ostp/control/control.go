@@ -92,6 +92,7 @@ type Health struct {
 	LostPackets             uint32
 	ConcealedFrames         uint32
 	Margin                  time.Duration // how long before its instant the last packet came
+	Burst                   time.Duration // media time of the longest run of packets lost on the way since the last report
 }
 
 // AppendReport appends a compound RR + SDES + APP, and XR with the IDMS block

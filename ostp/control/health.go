@@ -19,7 +19,7 @@ const (
 	flagUnicast
 )
 
-// appendHealth appends h: flags, volume, two spare bytes, then 32-bit numbers,
+// appendHealth appends h: flags, volume, two spare bytes, then nine 32-bit numbers,
 // signed where they can be below zero, all big-endian.
 func appendHealth(dst []byte, h Health) []byte {
 	flags := byte(0)
@@ -31,7 +31,7 @@ func appendHealth(dst []byte, h Health) []byte {
 	dst = append(dst, flags, h.Volume, 0, 0)
 	for _, v := range []int64{
 		int64(h.Late), int64(h.Bound), int64(math.Round(h.PPM * 1000)), h.Latency.Microseconds(), h.Trim.Microseconds(),
-		int64(h.LostPackets), int64(h.ConcealedFrames), h.Margin.Microseconds(), 0,
+		int64(h.LostPackets), int64(h.ConcealedFrames), h.Margin.Microseconds(), h.Burst.Microseconds(),
 	} {
 		dst = binary.BigEndian.AppendUint32(dst, uint32(saturate(v)))
 	}
@@ -48,7 +48,7 @@ func parseHealth(b []byte) (h Health, ok bool) {
 	return Health{
 		Playing: b[0]&flagPlaying != 0, Muted: b[0]&flagMuted != 0, Unicast: b[0]&flagUnicast != 0, Volume: b[1],
 		Late: time.Duration(word(0)), Bound: time.Duration(word(1)), PPM: float64(word(2)) / 1000, Latency: micro(3), Trim: micro(4),
-		LostPackets: uint32(word(5)), ConcealedFrames: uint32(word(6)), Margin: micro(7),
+		LostPackets: uint32(word(5)), ConcealedFrames: uint32(word(6)), Margin: micro(7), Burst: micro(8),
 	}, true
 }
 

@@ -78,7 +78,7 @@ func TestShift(t *testing.T) {
 		var clock Clock
 		var follow offset.Follower
 		var before offset.Estimate
-		for i := range 5000 {
+		for i := range 9000 {
 			if i == 2000 {
 				p.least += by
 			}

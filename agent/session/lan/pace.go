@@ -30,6 +30,7 @@ func (s *Sender) pace() {
 			s.err = err
 			return
 		}
+		s.steer()
 		if s.payload, err = s.encoder.Append(s.payload[:0], s.pcm); err != nil {
 			s.err = err
 			return

@@ -67,6 +67,7 @@ type Sender struct {
 	refused     atomic.Uint64
 	flooded     rateLimited
 
+	bitrate atomic.Int64 // wanted; 0: as it is
 	closing atomic.Bool
 	quit    chan struct{}
 	once    sync.Once
@@ -188,6 +189,22 @@ func (s *Sender) Stream() describe.Stream {
 	d := s.stream
 	d.Origin, d.Tags = *s.origin.Load(), s.tags.Load().Tags
 	return d
+}
+
+// SetBitrate changes the bitrate of Opus, in bits per second, from the next packet on.
+// Other codecs have none.
+func (s *Sender) SetBitrate(bitrate int) { s.bitrate.Store(int64(bitrate)) }
+
+// steer does what SetBitrate wants. It belongs to the goroutine that paces.
+func (s *Sender) steer() {
+	bitrate := s.bitrate.Swap(0)
+	e, ok := s.encoder.(codec.Steered)
+	if bitrate == 0 || !ok {
+		return
+	}
+	if err := e.SetBitrate(int(bitrate)); err != nil {
+		s.config.Log.Warn("the bitrate stays", "error", err)
+	}
 }
 
 // SetTags says what is playing from now on.

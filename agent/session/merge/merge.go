@@ -51,6 +51,7 @@ type Merge struct {
 	sink   Sink
 	now    func() timebase.Local
 	drains atomic.Pointer[[]func()]
+	latest atomic.Uint64 // sequence of the newest packet, with known set
 
 	mu        sync.Mutex
 	format    playout.Format
@@ -147,8 +148,22 @@ func (p *Path) pull() {
 	}
 }
 
+// known marks that there is a newest packet.
+const known = 1 << 32
+
+// Latest returns the sequence of the newest packet that came by any path. ok is false
+// before the first.
+func (p *Path) Latest() (sequence uint32, ok bool) {
+	v := p.merge.latest.Load()
+	return uint32(v), v&known != 0
+}
+
 // Push hands a packet to the player, within a drain.
 func (p *Path) Push(packet *ostp.Packet, arrived timebase.Local) {
+	latest, ok := p.Latest()
+	if sequence := packet.Sequence(); !ok || int32(sequence-latest) > 0 {
+		p.merge.latest.Store(uint64(sequence) | known)
+	}
 	p.merge.sink.Push(packet, arrived)
 }
 

@@ -3,6 +3,7 @@ package remote
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,18 +20,18 @@ const askFor = 3 * time.Second
 // errNone says that no source has described its stream yet.
 var errNone = errors.New("no source plays on this channel yet")
 
-// descriptionOf is the path of a channel's description; names may contain slashes.
-func descriptionOf(channel string) string {
+// pathOf is a path of a channel at the relay; names may contain slashes.
+func pathOf(channel, what string) string {
 	parts := strings.Split(channel, "/")
 	for i := range parts {
 		parts[i] = url.PathEscape(parts[i])
 	}
-	return "/api/channel/" + strings.Join(parts, "/") + "/description"
+	return "/api/channel/" + strings.Join(parts, "/") + "/" + what
 }
 
 // fetch gets the description of what plays on the channel.
-func (m *member) fetch(ctx context.Context) (*describe.Stream, error) {
-	b, err := m.request(ctx, http.MethodGet, nil)
+func (m *Member) fetch(ctx context.Context) (*describe.Stream, error) {
+	b, err := m.get(ctx, http.MethodGet, "description", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -38,24 +39,27 @@ func (m *member) fetch(ctx context.Context) (*describe.Stream, error) {
 }
 
 // publish gives the relay the description of what this member sends.
-func (m *member) publish(ctx context.Context, s *describe.Stream) error {
+func (m *Member) publish(ctx context.Context, s *describe.Stream) error {
 	b, err := describe.AppendSDP(nil, s)
 	if err != nil {
 		return err
 	}
-	_, err = m.request(ctx, http.MethodPut, b)
+	_, err = m.get(ctx, http.MethodPut, "description", b)
 	return err
 }
 
-func (m *member) request(ctx context.Context, method string, body []byte) ([]byte, error) {
+// get asks the relay's HTTP for something of the channel, as this member.
+func (m *Member) get(ctx context.Context, method, what string, body []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method, m.config.Relay.URL(descriptionOf(m.config.Channel)), bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, method, m.config.Relay.URL(pathOf(m.config.Channel, what)), bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
 	request.Header.Set("Authorization", "Bearer "+m.token())
-	request.Header.Set("Content-Type", "application/sdp")
+	if body != nil {
+		request.Header.Set("Content-Type", "application/sdp")
+	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("relay %s: its HTTP does not answer: %w", m.config.Relay, err)
@@ -68,7 +72,29 @@ func (m *member) request(ctx context.Context, method string, body []byte) ([]byt
 	case response.StatusCode == http.StatusNotFound:
 		return nil, errNone
 	case response.StatusCode/100 != 2:
-		return nil, fmt.Errorf("relay %s answers %s to a description", m.config.Relay, response.Status)
+		return nil, fmt.Errorf("relay %s answers %s when asked for the %s", m.config.Relay, response.Status, what)
 	}
 	return answer, nil
+}
+
+// ICEServer is a STUN or TURN server, as browsers write it.
+type ICEServer struct {
+	URLs       []string `json:"urls"`
+	Username   string   `json:"username"`
+	Credential string   `json:"credential"`
+}
+
+// ICEServers asks the relay for servers that help to find a way to a peer.
+func (m *Member) ICEServers(ctx context.Context) ([]ICEServer, error) {
+	b, err := m.get(ctx, http.MethodGet, "bootstrap", nil)
+	if err != nil {
+		return nil, err
+	}
+	var answer struct {
+		Servers []ICEServer `json:"ice_servers"`
+	}
+	if err := json.Unmarshal(b, &answer); err != nil {
+		return nil, fmt.Errorf("relay %s answers no bootstrap: %w", m.config.Relay, err)
+	}
+	return answer.Servers, nil
 }

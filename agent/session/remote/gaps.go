@@ -25,6 +25,7 @@ type gaps struct {
 	lost    uint64
 	asked   uint64
 	came    uint64 // after they were asked for
+	run     int    // the longest run of missing ones since longest was called
 }
 
 type gap struct {
@@ -44,6 +45,7 @@ func (g *gaps) note(sequence uint32, now timebase.Local) (repaired bool) {
 		g.any, g.missing = true, g.missing[:0]
 		g.expect++
 	case n > g.highest:
+		g.run = max(g.run, int(n-g.highest-1))
 		for k := g.highest + 1; k < n; k++ {
 			g.missing = append(g.missing, gap{sequence: k, since: now, next: now.Add(reordering)})
 		}
@@ -72,6 +74,14 @@ func (g *gaps) fill(n int64) (repaired bool) {
 	}
 	g.missing = slices.Delete(g.missing, i, i+1)
 	return repaired
+}
+
+// longest returns the longest run of packets that were missing at once since it was
+// last called.
+func (g *gaps) longest() int {
+	run := g.run
+	g.run = 0
+	return run
 }
 
 // due appends the sequence numbers to ask for now to dst, at most ostp.MaxNACK.

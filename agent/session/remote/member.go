@@ -5,14 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
-	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/tutti-audio/tutti/internal/hostclock"
-	"github.com/tutti-audio/tutti/internal/udp"
 	"github.com/tutti-audio/tutti/ostp"
 	"github.com/tutti-audio/tutti/ostp/line"
 	"github.com/tutti-audio/tutti/sync/timebase"
@@ -37,20 +37,21 @@ type Membership struct {
 	Log      *slog.Logger
 }
 
-// member is a membership at a relay.
-type member struct {
-	config  Membership
-	options line.Options
-	conn    *udp.Conn
-	relay   netip.AddrPort
-	media   func(b []byte, at timebase.Local) // of the reading goroutine
-	told    func(l line.Line)                 // likewise
+// Member is a membership at a relay, by UDP or WebSocket. All methods are safe for
+// concurrent use.
+type Member struct {
+	config Membership
+	link   link
 
 	mu      sync.Mutex
+	options line.Options
+	media   func(b []byte, at timebase.Local)
+	told    map[int]func(line.Line)
+	next    int
 	id      string
 	session string
-	role    line.Role
-	joined  chan struct{} // closed once there is a session
+	senders map[string]bool // ids of the others that may send
+	joined  chan struct{}   // closed once there is a session
 	once    sync.Once
 
 	heard  atomic.Int64 // when the relay was last heard, local
@@ -61,49 +62,71 @@ type member struct {
 	wait   sync.WaitGroup
 }
 
-// join becomes a member, or says why that cannot be. media and told are called by the
-// reading goroutine, from before join returns.
-func join(ctx context.Context, c Membership, o line.Options, media func([]byte, timebase.Local), told func(line.Line)) (*member, error) {
-	m := &member{config: c, options: o, media: media, told: told, joined: make(chan struct{})}
+// Dial becomes a member by UDP, or says why that cannot be. The reading goroutine
+// calls media with each packet; while that is nil, none is asked for.
+func Dial(ctx context.Context, c Membership, media func(b []byte, at timebase.Local)) (*Member, error) {
+	return dial(ctx, c, line.Options{FEC: true, Quiet: media == nil}, media, dialUDP)
+}
+
+// DialWeb is Dial by WebSocket, for networks that let no UDP through.
+func DialWeb(ctx context.Context, c Membership, media func(b []byte, at timebase.Local)) (*Member, error) {
+	return dial(ctx, c, line.Options{Quiet: media == nil}, media, dialWeb)
+}
+
+// DialSource is Dial for one who sends.
+func DialSource(ctx context.Context, c Membership, media func(b []byte, at timebase.Local)) (*Member, error) {
+	return dial(ctx, c, line.Options{Send: true}, media, dialUDP)
+}
+
+func dial(ctx context.Context, c Membership, o line.Options, media func([]byte, timebase.Local),
+	open func(context.Context, Endpoint, *hostclock.Clock) (link, error)) (*Member, error) {
+	m := &Member{config: c, options: o, media: media, told: map[int]func(line.Line){}, senders: map[string]bool{}, joined: make(chan struct{})}
 	m.ctx, m.cancel = context.WithCancelCause(ctx)
-	if err := m.open(); err != nil {
+	var err error
+	if m.link, err = open(m.ctx, c.Relay, c.Clock); err != nil {
 		m.cancel(err)
 		return nil, err
 	}
 	m.wait.Go(m.read)
-	context.AfterFunc(m.ctx, func() { m.conn.Close() })
+	context.AfterFunc(m.ctx, m.link.close)
 	if err := m.ask(); err != nil {
-		m.close()
+		_ = m.Close()
 		return nil, err
 	}
 	m.wait.Go(m.stay)
 	return m, nil
 }
 
-// open resolves the relay's name and opens a socket towards it.
-func (m *member) open() error {
-	e := m.config.Relay
-	addrs, err := net.DefaultResolver.LookupNetIP(m.ctx, "ip", e.Host)
-	if err != nil {
-		return fmt.Errorf("relay %s is not known: %w", e.Host, err)
+// Hear has media called with each packet from now on; nil: the relay need not send
+// any.
+func (m *Member) Hear(media func(b []byte, at timebase.Local)) {
+	m.mu.Lock()
+	m.media = media
+	changed := m.options.Quiet != (media == nil)
+	m.options.Quiet = media == nil
+	m.mu.Unlock()
+	if changed {
+		m.sendJoin()
 	}
-	for _, a := range addrs {
-		a = a.Unmap()
-		_, local, wayErr := udp.InterfaceTo(a)
-		if wayErr != nil {
-			err = wayErr
-			continue
-		}
-		m.relay = netip.AddrPortFrom(a, e.UDP)
-		if m.conn, err = udp.Listen(netip.AddrPortFrom(local, 0), udp.Options{}, m.config.Clock); err == nil {
-			return nil
-		}
+}
+
+// Follow has told called with each line of the relay, by the reading goroutine, until
+// stop is called.
+func (m *Member) Follow(told func(line.Line)) (stop func()) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := m.next
+	m.next++
+	m.told[n] = told
+	return func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		delete(m.told, n)
 	}
-	return fmt.Errorf("no way to the relay %s: %w", e, err)
 }
 
 // ask sends JOIN until there is a session.
-func (m *member) ask() error {
+func (m *Member) ask() error {
 	timeout := time.NewTimer(joinFor)
 	defer timeout.Stop()
 	again := time.NewTicker(joinEvery)
@@ -122,42 +145,46 @@ func (m *member) ask() error {
 	}
 }
 
-func (m *member) sendJoin() {
+func (m *Member) sendJoin() {
 	c := m.config
-	_ = m.send(line.Join{Channel: c.Channel, Password: c.Password, Name: c.Name, Device: c.Device, Options: m.options})
+	m.mu.Lock()
+	o := m.options
+	m.mu.Unlock()
+	_ = m.Send(line.Join{Channel: c.Channel, Password: c.Password, Name: c.Name, Device: c.Device, Options: o})
 }
 
-// send sends a line.
-func (m *member) send(l line.Line) error {
+// Send sends a line.
+func (m *Member) Send(l line.Line) error {
 	b, err := line.Append(nil, l)
 	if err != nil {
 		return err
 	}
-	return m.write(b)
+	return m.link.write(b)
 }
 
-func (m *member) write(b []byte) error {
-	_, err := m.conn.WriteToUDPAddrPort(b, m.relay)
-	return err
-}
+// Write sends a packet.
+func (m *Member) Write(b []byte) error { return m.link.write(b) }
 
 // read takes in what the relay sends.
-func (m *member) read() {
+func (m *Member) read() {
 	buf := make([]byte, maxPacket)
 	for {
-		n, from, at, err := m.conn.Read(buf)
+		n, at, err := m.link.read(buf)
 		if err != nil {
 			if m.ctx.Err() != nil || errors.Is(err, net.ErrClosed) {
+				m.cancel(ErrSilent)
 				return
 			}
 			time.Sleep(10 * time.Millisecond) // such as the relay's port being closed for now
 			continue
 		}
-		if netip.AddrPortFrom(from.Addr().Unmap().WithZone(""), from.Port()) != m.relay || n == 0 {
-			continue
-		}
-		if buf[0]>>6 == 2 {
-			m.media(buf[:n], at)
+		if n > 0 && buf[0]>>6 == 2 {
+			m.mu.Lock()
+			media := m.media
+			m.mu.Unlock()
+			if media != nil {
+				media(buf[:n], at)
+			}
 			continue
 		}
 		if l, err := line.Parse(buf[:n]); err == nil {
@@ -168,37 +195,64 @@ func (m *member) read() {
 }
 
 // take follows one line.
-func (m *member) take(l line.Line, at timebase.Local) {
+func (m *Member) take(l line.Line, at timebase.Local) {
 	switch l := l.(type) {
 	case line.Challenge:
-		_ = m.send(l)
+		_ = m.Send(l)
 		m.sendJoin()
 	case line.Pong:
 		m.trip.Store(int64(at) - m.asked.Load())
-	case line.RoleIs:
-		m.mu.Lock()
-		m.role = l.Role
-		m.mu.Unlock()
-	case line.ID:
-		m.mu.Lock()
-		m.id = l.ID
-		m.mu.Unlock()
-	case line.Session:
-		m.mu.Lock()
-		m.session = l.ID
-		m.mu.Unlock()
-		m.once.Do(func() { close(m.joined) })
 	case line.Err:
 		m.refused(l.Word)
 	case line.Move:
 		m.cancel(ErrMoved)
+	default:
+		m.note(l)
 	}
-	m.told(l)
+	m.mu.Lock()
+	told := slices.Collect(maps.Values(m.told))
+	m.mu.Unlock()
+	for _, f := range told {
+		f(l)
+	}
+}
+
+// note remembers what the relay says of this member and of others.
+func (m *Member) note(l line.Line) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch l := l.(type) {
+	case line.ID:
+		m.id = l.ID
+	case line.Member:
+		m.senders[l.ID] = l.Role.Sends()
+	case line.Gone:
+		delete(m.senders, l.ID)
+	case line.Session:
+		if m.session != l.ID {
+			clear(m.senders) // of another relay, or another life of it
+		}
+		m.session = l.ID
+		m.once.Do(func() { close(m.joined) })
+	}
+}
+
+// Senders returns the ids of the other members that may send.
+func (m *Member) Senders() (ids []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id, sends := range m.senders {
+		if sends {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
 }
 
 // refused ends the membership where asking again is of no use. A relay that has
 // forgotten this member is asked again.
-func (m *member) refused(word line.Word) {
+func (m *Member) refused(word line.Word) {
 	switch word {
 	case line.NotInGroup:
 		m.sendJoin()
@@ -210,13 +264,13 @@ func (m *member) refused(word line.Word) {
 }
 
 // stay keeps the membership and the way through NATs alive.
-func (m *member) stay() {
+func (m *Member) stay() {
 	tick := time.NewTicker(aliveEvery)
 	defer tick.Stop()
 	m.heard.Store(int64(m.config.Clock.Now()))
 	for {
 		m.asked.Store(int64(m.config.Clock.Now()))
-		_ = m.send(line.Ping{Text: m.config.Device})
+		_ = m.Send(line.Ping{Text: m.config.Device})
 		select {
 		case <-m.ctx.Done():
 			return
@@ -229,21 +283,28 @@ func (m *member) stay() {
 	}
 }
 
-// roundTrip is the last round trip to the relay, 0 if none is known.
-func (m *member) roundTrip() time.Duration { return time.Duration(m.trip.Load()) }
+// RoundTrip is the last round trip to the relay, 0 if none is known.
+func (m *Member) RoundTrip() time.Duration { return time.Duration(m.trip.Load()) }
+
+// Done is closed when the membership has ended.
+func (m *Member) Done() <-chan struct{} { return m.ctx.Done() }
+
+// Err says why it ended.
+func (m *Member) Err() error { return context.Cause(m.ctx) }
 
 // token is the session by which HTTP knows this member.
-func (m *member) token() string {
+func (m *Member) token() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.session
 }
 
-// close leaves the channel and waits.
-func (m *member) close() {
+// Close leaves the channel and waits.
+func (m *Member) Close() error {
 	if m.ctx.Err() == nil {
-		_ = m.send(line.Leave{Channel: m.config.Channel})
+		_ = m.Send(line.Leave{Channel: m.config.Channel})
 	}
 	m.cancel(context.Canceled)
 	m.wait.Wait()
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/tutti-audio/tutti/internal/hostclock"
 	"github.com/tutti-audio/tutti/ostp"
 	"github.com/tutti-audio/tutti/ostp/codec"
 	"github.com/tutti-audio/tutti/ostp/control"
@@ -33,15 +34,30 @@ type Path interface {
 	Queue(p *ostp.Packet, arrived timebase.Local)
 	SetClock(offset.Estimate)
 	Leap(offset.Estimate)
+	Latest() (sequence uint32, ok bool)
 	Stop()
 	Report(r *control.Receiver, s *describe.Stream)
 }
 
+// Transport brings a stream's packets and takes requests for more.
+type Transport interface {
+	Write(b []byte) error
+	RoundTrip() time.Duration // 0: not known
+	Done() <-chan struct{}
+	Err() error
+	Close() error
+}
+
 // ReceiverConfig is what a receiver is made of.
 type ReceiverConfig struct {
-	Membership
-	Path Path
-	SSRC uint32 // of this speaker's reports
+	Member *Member // who knows the stream's description
+	// Open opens the way that the packets come by; hear is called with each of them,
+	// by one goroutine at a time.
+	Open  func(ctx context.Context, hear func(b []byte, at timebase.Local)) (Transport, error)
+	Clock *hostclock.Clock
+	Path  Path
+	ID    string // of this speaker, in its reports
+	SSRC  uint32 // likewise
 	// Claim, if not nil, is asked whether the stream of this SSRC is the one to play.
 	Claim func(ssrc uint32) bool
 }
@@ -49,7 +65,8 @@ type ReceiverConfig struct {
 // Receiver hears one stream by a relay until that ends or Close is called.
 type Receiver struct {
 	config ReceiverConfig
-	member *member
+	way    Transport
+	stop   func() // following the member's lines
 	stream describe.Stream
 	ready  atomic.Bool // stream is known
 	tags   atomic.Pointer[describe.Tags]
@@ -75,36 +92,47 @@ type Receiver struct {
 	wait   sync.WaitGroup
 }
 
-// Join becomes a member and waits until a source plays on the channel.
+// Join opens the way and waits until a source plays on the channel.
 func Join(ctx context.Context, c ReceiverConfig) (*Receiver, error) {
 	r := &Receiver{config: c, news: make(chan struct{}, 1), lost: make(chan struct{}, 1)}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
+	r.stop = c.Member.Follow(r.follow)
 	var err error
-	if r.member, err = join(r.ctx, c.Membership, line.Options{FEC: true}, r.hear, r.follow); err != nil {
+	if r.way, err = c.Open(r.ctx, r.hear); err != nil {
+		r.stop()
 		r.cancel(err)
 		return nil, err
 	}
+	if err := r.begin(); err != nil {
+		r.cancel(err)
+		_ = r.Close()
+		return nil, err
+	}
+	context.AfterFunc(c.Member.ctx, func() { r.cancel(c.Member.Err()) })
+	r.wait.Go(r.watch)
+	r.wait.Go(r.chase)
+	r.wait.Go(r.report)
+	return r, nil
+}
+
+// begin learns what stream it is.
+func (r *Receiver) begin() error {
 	stream, err := r.describe()
-	if err == nil {
-		_, err = codec.NewDecoder(decoderFor(stream))
-	}
-	if err == nil && c.Claim != nil && !c.Claim(stream.SSRC) {
-		err = ErrChanged
-	}
 	if err != nil {
-		r.cancel(err)
-		r.member.close()
-		return nil, err
+		return err
+	}
+	if _, err := codec.NewDecoder(decoderFor(stream)); err != nil {
+		return err
+	}
+	if r.config.Claim != nil && !r.config.Claim(stream.SSRC) {
+		return ErrChanged
 	}
 	r.mu.Lock()
 	r.stream = *stream
 	r.mu.Unlock()
 	r.tags.Store(&stream.Tags)
 	r.ready.Store(true)
-	context.AfterFunc(r.member.ctx, func() { r.cancel(context.Cause(r.member.ctx)) })
-	r.wait.Go(r.watch)
-	r.wait.Go(r.chase)
-	return r, nil
+	return nil
 }
 
 // decoderFor says how the stream's payloads are read.
@@ -115,15 +143,17 @@ func decoderFor(s *describe.Stream) codec.Params {
 // describe waits for a description.
 func (r *Receiver) describe() (*describe.Stream, error) {
 	for {
-		s, err := r.member.fetch(r.ctx)
+		s, err := r.config.Member.fetch(r.ctx)
 		if !errors.Is(err, errNone) {
 			return s, err
 		}
 		select {
 		case <-r.ctx.Done():
 			return nil, context.Cause(r.ctx)
-		case <-r.member.ctx.Done():
-			return nil, context.Cause(r.member.ctx)
+		case <-r.config.Member.Done():
+			return nil, r.config.Member.Err()
+		case <-r.way.Done():
+			return nil, r.way.Err()
 		case <-r.news:
 		case <-time.After(pollEvery):
 		}
@@ -146,9 +176,12 @@ func (r *Receiver) watch() {
 		select {
 		case <-r.ctx.Done():
 			return
+		case <-r.way.Done():
+			r.cancel(r.way.Err())
+			return
 		case <-r.news:
 		}
-		s, err := r.member.fetch(r.ctx)
+		s, err := r.config.Member.fetch(r.ctx)
 		switch {
 		case err != nil:
 		case s.SSRC != r.stream.SSRC || s.Epoch != r.stream.Epoch:
@@ -213,6 +246,11 @@ func (r *Receiver) recovered(found []ostp.Packet, at timebase.Local) {
 // accept hands a packet on, whether it came or was recovered. Callers hold mu.
 func (r *Receiver) accept(p *ostp.Packet, at timebase.Local, recovered bool) {
 	missing := len(r.gaps.missing)
+	if !r.gaps.any { // what other paths have not brought, this one may
+		if latest, ok := r.config.Path.Latest(); ok && p.Sequence()-latest < mostMissing {
+			r.gaps.note(latest, at)
+		}
+	}
 	repaired := r.gaps.note(p.Sequence(), at)
 	if len(r.gaps.missing) > missing {
 		select {
@@ -234,7 +272,7 @@ func (r *Receiver) tellTime(at timebase.Local) {
 		return
 	}
 	r.told = at
-	wait, leap := r.buffer.length(&r.clock, r.stream.Latency, r.member.roundTrip(), at)
+	wait, leap := r.buffer.length(&r.clock, r.stream.Latency, r.way.RoundTrip(), at)
 	goal := r.clock.Estimate(at).Moved(r.stream.Latency - wait)
 	if leap {
 		r.config.Path.Leap(goal)
@@ -274,7 +312,7 @@ func (r *Receiver) chase() {
 			}
 			now := r.config.Clock.Now()
 			r.mu.Lock()
-			missing = r.gaps.due(missing[:0], now, r.member.roundTrip(), r.buffer.now)
+			missing = r.gaps.due(missing[:0], now, r.way.RoundTrip(), r.buffer.now)
 			left = len(r.gaps.missing)
 			ask := ostp.Packet{StreamID: r.stream.StreamID}
 			ask.SetSequence(asks)
@@ -287,17 +325,18 @@ func (r *Receiver) chase() {
 			if b, err := ostp.AppendPacket(out[:0], &ask); err == nil {
 				out = b
 				asks++
-				_ = r.member.write(b)
+				_ = r.way.Write(b)
 			}
 		}
 	}
 }
 
-// Close leaves the channel and waits.
+// Close closes the way and waits.
 func (r *Receiver) Close() error {
 	r.cancel(context.Canceled)
-	r.member.close()
+	r.stop()
+	err := r.way.Close()
 	r.wait.Wait()
 	r.config.Path.Stop()
-	return nil
+	return err
 }

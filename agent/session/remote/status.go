@@ -45,11 +45,8 @@ type Quality struct {
 func (r *Receiver) Quality() Quality {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return Quality{RoundTrip: r.member.roundTrip(), Jitter: r.clock.Delay(missShare), Buffer: r.buffer.now, Loss: r.before.share}
+	return Quality{RoundTrip: r.way.RoundTrip(), Jitter: r.clock.Delay(missShare), Buffer: r.buffer.now, Loss: r.before.share}
 }
-
-// lossEvery is how often the share of losses is taken.
-const lossEvery = time.Second
 
 // loss is what was lost until some time, and the share of the time before.
 type loss struct {
@@ -66,15 +63,7 @@ func (r *Receiver) Way() (idle time.Duration, playing bool, lost float64) {
 	if r.last == 0 {
 		return 0, false, 0
 	}
-	now := r.config.Clock.Now()
-	if b := &r.before; now.Sub(b.at) >= lossEvery {
-		next := loss{at: now, expected: r.gaps.expect, lost: r.gaps.lost + r.gaps.came + r.counts.Recovered}
-		if next.expected > b.expected {
-			next.share = float64(next.lost-b.lost) / float64(next.expected-b.expected)
-		}
-		*b = next
-	}
-	return now.Sub(r.last), true, r.before.share
+	return r.config.Clock.Now().Sub(r.last), true, r.before.share
 }
 
 // Done is closed when the receiver has ended.

@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/tutti-audio/tutti/ostp"
+	"github.com/tutti-audio/tutti/ostp/control"
 	"github.com/tutti-audio/tutti/ostp/describe"
+	"github.com/tutti-audio/tutti/ostp/ladder"
 	"github.com/tutti-audio/tutti/ostp/line"
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
@@ -20,9 +22,8 @@ const (
 
 // Uplink gives a stream to a relay.
 type Uplink struct {
-	config   Membership
-	describe func() describe.Stream
-	member   atomic.Pointer[member]
+	config UplinkConfig
+	member atomic.Pointer[Member]
 
 	mu      sync.Mutex
 	recent  [recentPackets][]byte
@@ -31,16 +32,28 @@ type Uplink struct {
 	resends int
 	since   timebase.Local
 	problem string
+	heal    healing
+	ladder  *ladder.Ladder
+	lost    map[uint32]uint32 // what each listener reported to have lost, in all
 
-	sent, resent atomic.Uint64
-	ctx          context.Context
-	cancel       context.CancelFunc
-	wait         sync.WaitGroup
+	sent, resent, parity atomic.Uint64
+	ctx                  context.Context
+	cancel               context.CancelFunc
+	wait                 sync.WaitGroup
 }
 
-// NewUplink begins to join; it goes on trying until Close. stream says what is sent.
-func NewUplink(c Membership, stream func() describe.Stream) *Uplink {
-	u := &Uplink{config: c, describe: stream}
+// UplinkConfig is what an uplink is made of.
+type UplinkConfig struct {
+	Membership
+	Stream  func() describe.Stream // what is sent
+	Told    func(line.Line)        // is called with each line of the relay
+	Bitrate int                    // of Opus, bits per second, at most; 0: it cannot be changed
+	Steer   func(bitrate int)      // changes it
+}
+
+// NewUplink begins to join; it goes on trying until Close.
+func NewUplink(c UplinkConfig) *Uplink {
+	u := &Uplink{config: c, ladder: ladder.New(c.Bitrate), lost: map[uint32]uint32{}}
 	u.ctx, u.cancel = context.WithCancel(context.Background())
 	u.wait.Go(u.run)
 	return u
@@ -49,26 +62,27 @@ func NewUplink(c Membership, stream func() describe.Stream) *Uplink {
 // run keeps the uplink a member.
 func (u *Uplink) run() {
 	for u.ctx.Err() == nil {
-		m, err := join(u.ctx, u.config, line.Options{Send: true}, u.hear, func(line.Line) {})
+		m, err := DialSource(u.ctx, u.config.Membership, u.hear)
 		if err != nil {
 			u.say(err.Error())
 			u.pause(time.Second)
 			continue
 		}
+		m.Follow(u.config.Told)
 		u.member.Store(m)
 		u.stay(m)
 		u.member.Store(nil)
-		m.close()
+		_ = m.Close()
 	}
 }
 
 // stay publishes the description until the membership ends.
-func (u *Uplink) stay(m *member) {
+func (u *Uplink) stay(m *Member) {
 	var published describe.Stream
 	var session string // a relay that was restarted gives another, and knows nothing
 	var at time.Time
 	for m.ctx.Err() == nil {
-		s, now := u.describe(), m.token()
+		s, now := u.config.Stream(), m.token()
 		if s != published || now != session || time.Since(at) > publishEvery {
 			err := m.publish(m.ctx, &s)
 			if err == nil {
@@ -113,12 +127,16 @@ func (u *Uplink) Send(b []byte) {
 	if m == nil {
 		return
 	}
-	_ = m.write(b)
+	_ = m.Write(b)
 	u.sent.Add(1)
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	slot := &u.recent[sequenceOf(b)%recentPackets]
 	*slot = append((*slot)[:0], b...)
+	for _, parity := range u.heal.with(b) {
+		_ = m.Write(parity)
+		u.parity.Add(1)
+	}
 }
 
 // sequenceOf returns the low half of a packet's sequence.
@@ -127,9 +145,51 @@ func sequenceOf(b []byte) int { return int(b[2])<<8 | int(b[3]) }
 // hear answers what the relay passes on: requests for packets that it lacks.
 func (u *Uplink) hear(b []byte, at timebase.Local) {
 	m := u.member.Load()
-	if m == nil {
+	switch {
+	case isRTCP(b):
+		u.Heed(b, time.Now())
+	case m != nil:
+		u.Answer(b, at, m.Write)
+	}
+}
+
+// Heed takes in a listener's report: how much parity is sent, and at what bitrate,
+// follows from it.
+func (u *Uplink) Heed(b []byte, now time.Time) {
+	said, err := control.Parse(b, 0)
+	if err != nil || said.Receiver == nil {
 		return
 	}
+	r := said.Receiver
+	s := u.config.Stream()
+	if r.Stream != s.SSRC {
+		return
+	}
+	loss := float64(r.FractionLost) / 255
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	before, known := u.lost[r.SSRC]
+	if len(u.lost) >= mostListeners {
+		clear(u.lost)
+	}
+	u.lost[r.SSRC] = r.Lost
+	u.heal.adapter.Report(r.SSRC, loss, r.Health.Burst, known && r.Lost > before, now)
+	u.heal.shape(timebase.Media(s.Frames).Duration(), s.Latency, now)
+	jitter := time.Duration(float64(r.Jitter) / timebase.Rate * float64(time.Second))
+	if u.config.Bitrate > 0 && u.ladder.Report(loss, jitter, now) {
+		u.config.Log.Info("the bitrate follows the listeners' networks", "bit/s", u.ladder.Bitrate())
+		u.config.Steer(u.ladder.Bitrate())
+	}
+}
+
+// mostListeners is how many listeners' reports are kept apart.
+const mostListeners = 4096
+
+// isRTCP tells RTCP from RTP by the packet type (RFC 5761, section 4).
+func isRTCP(b []byte) bool { return len(b) > 1 && b[1] >= 192 && b[1] <= 223 }
+
+// Answer sends again what a NACK asks for, as far as it is still known.
+func (u *Uplink) Answer(b []byte, at timebase.Local, send func([]byte) error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if ostp.ParsePacket(&u.packet, b) != nil || ostp.PayloadType(u.packet.PayloadType) != ostp.NACK {
@@ -149,9 +209,12 @@ func (u *Uplink) hear(b []byte, at timebase.Local) {
 		}
 		u.resends++
 		u.resent.Add(1)
-		_ = m.write(kept)
+		_ = send(kept)
 	}
 }
+
+// Member is the present membership; nil when there is none.
+func (u *Uplink) Member() *Member { return u.member.Load() }
 
 // UplinkStatus is how an uplink does.
 type UplinkStatus struct {
@@ -160,14 +223,15 @@ type UplinkStatus struct {
 	Problem   string        `json:"problem,omitempty"`
 	Sent      uint64        `json:"sent"`
 	Resent    uint64        `json:"resent"`
+	Parity    uint64        `json:"parity"`
 	RoundTrip time.Duration `json:"round_trip_ns"`
 }
 
 // Status returns how the uplink does.
 func (u *Uplink) Status() UplinkStatus {
-	s := UplinkStatus{Relay: u.config.Relay.String(), Sent: u.sent.Load(), Resent: u.resent.Load()}
+	s := UplinkStatus{Relay: u.config.Relay.String(), Sent: u.sent.Load(), Resent: u.resent.Load(), Parity: u.parity.Load()}
 	if m := u.member.Load(); m != nil {
-		s.Joined, s.RoundTrip = true, m.roundTrip()
+		s.Joined, s.RoundTrip = true, m.RoundTrip()
 	}
 	u.mu.Lock()
 	s.Problem = u.problem

@@ -1,0 +1,116 @@
+package peer
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/tutti-audio/tutti/sync/timebase"
+)
+
+// Conn is a way to a source. It is a transport of the session that hears by it.
+type Conn struct {
+	call   *call
+	inbox  *Inbox
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	wait   sync.WaitGroup
+}
+
+// Inbox is where messages of the signalling arrive for one who dials.
+type Inbox struct {
+	mu   sync.Mutex
+	from string
+	conn *Conn
+}
+
+// Take follows a message; others' are passed over.
+func (i *Inbox) Take(from string, payload []byte) {
+	m, err := decode(payload)
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	switch {
+	case err != nil || i.conn == nil || from != i.from || m.Call != i.conn.call.number:
+	case m.Kind == "bye":
+		i.conn.cancel(ErrBye)
+	default:
+		i.conn.call.take(m)
+	}
+}
+
+func (i *Inbox) expect(from string, c *Conn) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.from, i.conn = from, c
+}
+
+// Dial finds a way to the source with the id, and has hear called with what comes.
+// It gives up after some seconds.
+func Dial(ctx context.Context, c Config, source string, signal Signal, inbox *Inbox, hear func(b []byte, at timebase.Local)) (*Conn, error) {
+	looking, done := context.WithTimeout(ctx, findFor)
+	defer done()
+	p, err := newCall(c, rand.Text(), true, func(m message) { _ = signal(source, m.encode()) })
+	if err != nil {
+		return nil, err
+	}
+	conn := &Conn{call: p, inbox: inbox}
+	conn.ctx, conn.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
+	inbox.expect(source, conn)
+	if err := p.meet(looking); err != nil {
+		inbox.expect("", nil)
+		conn.cancel(err)
+		p.close()
+		return nil, err
+	}
+	conn.wait.Go(func() { conn.cancel(p.hear(hear)) })
+	return conn, nil
+}
+
+// meet offers, waits for the answer, and connects.
+func (p *call) meet(ctx context.Context) error {
+	if err := p.introduce("offer"); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return errors.Join(ErrNone, ctx.Err())
+	case m := <-p.remote:
+		if m.Kind == "full" {
+			return ErrFull
+		}
+		return p.connect(ctx, m)
+	}
+}
+
+// Write sends a packet to the source.
+func (c *Conn) Write(b []byte) error { return c.call.conn.Write(b) }
+
+// RoundTrip is the last round trip to the source.
+func (c *Conn) RoundTrip() time.Duration {
+	_, trip := c.call.way()
+	return trip
+}
+
+// Way names the addresses and kinds of the two ends.
+func (c *Conn) Way() string {
+	what, _ := c.call.way()
+	return what
+}
+
+// Done is closed when the way has ended.
+func (c *Conn) Done() <-chan struct{} { return c.ctx.Done() }
+
+// Err says why it ended.
+func (c *Conn) Err() error { return context.Cause(c.ctx) }
+
+// Close ends the way, tells the source, and waits.
+func (c *Conn) Close() error {
+	c.inbox.expect("", nil)
+	c.call.tell(message{Kind: "bye", Call: c.call.number})
+	c.cancel(context.Canceled)
+	c.call.close()
+	c.wait.Wait()
+	return nil
+}

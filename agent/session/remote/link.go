@@ -1,0 +1,131 @@
+package remote
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/tutti-audio/tutti/internal/hostclock"
+	"github.com/tutti-audio/tutti/internal/udp"
+	"github.com/tutti-audio/tutti/ostp"
+	"github.com/tutti-audio/tutti/sync/timebase"
+)
+
+// link carries datagrams, lines and packets, to and from a relay. Reads belong to one
+// goroutine, writes may come from any; close ends both.
+type link interface {
+	read(buf []byte) (n int, at timebase.Local, err error)
+	write(b []byte) error
+	close()
+}
+
+// udpLink is plain UDP.
+type udpLink struct {
+	conn  *udp.Conn
+	relay netip.AddrPort
+}
+
+// dialUDP resolves the relay's name and opens a socket towards it.
+func dialUDP(ctx context.Context, e Endpoint, clock *hostclock.Clock) (link, error) {
+	addrs, err := net.DefaultResolver.LookupNetIP(ctx, "ip", e.Host)
+	if err != nil {
+		return nil, fmt.Errorf("relay %s is not known: %w", e.Host, err)
+	}
+	for _, a := range addrs {
+		a = a.Unmap()
+		_, local, wayErr := udp.InterfaceTo(a)
+		if wayErr != nil {
+			err = wayErr
+			continue
+		}
+		conn, openErr := udp.Listen(netip.AddrPortFrom(local, 0), udp.Options{}, clock)
+		if openErr == nil {
+			return &udpLink{conn: conn, relay: netip.AddrPortFrom(a, e.UDP)}, nil
+		}
+		err = openErr
+	}
+	return nil, fmt.Errorf("no way to the relay %s: %w", e, err)
+}
+
+func (l *udpLink) read(buf []byte) (int, timebase.Local, error) {
+	for {
+		n, from, at, err := l.conn.Read(buf)
+		if err != nil {
+			return 0, 0, err
+		}
+		if n > 0 && from.Port() == l.relay.Port() && from.Addr().Unmap().WithZone("") == l.relay.Addr() {
+			return n, at, nil
+		}
+	}
+}
+
+func (l *udpLink) write(b []byte) error {
+	_, err := l.conn.WriteToUDPAddrPort(b, l.relay)
+	return err
+}
+
+func (l *udpLink) close() { l.conn.Close() }
+
+// webLink is a WebSocket, for networks that let no UDP through: lines are text
+// messages, packets binary ones.
+type webLink struct {
+	conn  *websocket.Conn
+	clock *hostclock.Clock
+	ctx   context.Context
+	end   context.CancelFunc
+}
+
+const writeFor = time.Second // a message that cannot be written for so long ends the link
+
+func dialWeb(ctx context.Context, e Endpoint, clock *hostclock.Clock) (link, error) {
+	dialing, done := context.WithTimeout(ctx, joinFor)
+	defer done()
+	address := "ws" + strings.TrimPrefix(e.URL("/ws/audio?lines=1"), "http")
+	conn, response, err := websocket.Dial(dialing, address, &websocket.DialOptions{CompressionMode: websocket.CompressionDisabled})
+	if err != nil {
+		return nil, fmt.Errorf("relay %s takes no WebSocket: %w", e.Host, err)
+	}
+	if response.Body != nil {
+		_ = response.Body.Close()
+	}
+	conn.SetReadLimit(ostp.MaxPacket)
+	l := &webLink{conn: conn, clock: clock}
+	l.ctx, l.end = context.WithCancel(context.WithoutCancel(ctx))
+	return l, nil
+}
+
+func (l *webLink) read(buf []byte) (int, timebase.Local, error) {
+	_, reader, err := l.conn.Reader(l.ctx)
+	if err != nil {
+		return 0, 0, net.ErrClosed
+	}
+	n := 0
+	for n < len(buf) {
+		k, err := reader.Read(buf[n:])
+		n += k
+		if err != nil {
+			break // its end
+		}
+	}
+	return n, l.clock.Now(), nil
+}
+
+func (l *webLink) write(b []byte) error {
+	kind := websocket.MessageText
+	if len(b) > 0 && b[0]>>6 == 2 {
+		kind = websocket.MessageBinary
+	}
+	ctx, cancel := context.WithTimeout(l.ctx, writeFor)
+	defer cancel()
+	return l.conn.Write(ctx, kind, b)
+}
+
+func (l *webLink) close() {
+	l.end()
+	_ = l.conn.CloseNow()
+}

@@ -1,0 +1,253 @@
+// Package dtlssrtp encrypts a stream of packets between two peers: keys by DTLS 1.2
+// (RFC 5764), packets by SRTP (RFC 3711), AEAD_AES_128_GCM first (RFC 7714).
+//
+// Each side makes an [Identity], tells the other its fingerprint by a way that both
+// trust, and accepts no certificate but that (RFC 8122). The two share one path: by
+// its first byte a datagram is DTLS (20 to 63) or SRTP (128 to 191; RFC 7983).
+//
+// An OSTP packet is an RTP packet with an extension, so that header and extension go
+// in the clear, and payload and CRC do not.
+package dtlssrtp
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/pion/dtls/v3"
+	"github.com/pion/rtp"
+	"github.com/pion/srtp/v3"
+)
+
+const (
+	replayWindow = 1024 // packets
+	handshakeFor = 5 * time.Second
+	lifetime     = 30 * 24 * time.Hour
+	maxDatagram  = 2048
+)
+
+// ErrFingerprint says that the other side is not who it should be.
+var ErrFingerprint = errors.New("the peer's certificate is not the one it was announced with")
+
+// Identity is a certificate of our own.
+type Identity struct {
+	certificate tls.Certificate
+	fingerprint string
+}
+
+// NewIdentity makes a key and a certificate for it.
+func NewIdentity() (*Identity, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber: serial, Subject: pkix.Name{CommonName: "tutti"}, NotBefore: now.Add(-24 * time.Hour), NotAfter: now.Add(lifetime),
+		KeyUsage: x509.KeyUsageDigitalSignature,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return nil, err
+	}
+	return &Identity{certificate: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, fingerprint: fingerprintOf(der)}, nil
+}
+
+// Fingerprint is the SHA-256 of the certificate, in hexadecimal.
+func (i *Identity) Fingerprint() string { return i.fingerprint }
+
+func fingerprintOf(der []byte) string {
+	sum := sha256.Sum256(der)
+	return hex.EncodeToString(sum[:])
+}
+
+// Conn is an encrypted way to a peer. Read belongs to one goroutine, Write may be
+// called from any.
+type Conn struct {
+	under   net.Conn
+	dtls    *dtls.Conn
+	pipe    *pipe
+	in      *srtp.Context
+	profile string
+
+	mu     sync.Mutex // of out
+	out    *srtp.Context
+	header rtp.Header
+	buffer []byte
+
+	secret []byte
+	clear  []byte
+	reader rtp.Header
+	bad    uint64
+}
+
+// Handshake agrees on keys with the peer whose certificate has the fingerprint. One
+// of the two is the client. It owns under from now on.
+func Handshake(ctx context.Context, under net.Conn, own *Identity, client bool, fingerprint string) (*Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, handshakeFor)
+	defer cancel()
+	c := &Conn{under: under, secret: make([]byte, maxDatagram)}
+	c.pipe = newPipe(under)
+	stop := make(chan struct{})
+	var reading sync.WaitGroup
+	reading.Go(func() { c.feed(stop) })
+	err := c.handshake(ctx, own, client, fingerprint)
+	close(stop)
+	_ = under.SetReadDeadline(time.Now()) // the reader stops; Read goes on in its place
+	reading.Wait()
+	_ = under.SetReadDeadline(time.Time{})
+	if err != nil {
+		_ = under.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *Conn) handshake(ctx context.Context, own *Identity, client bool, fingerprint string) (err error) {
+	options := []dtls.Option{
+		dtls.WithCertificates(own.certificate), dtls.WithInsecureSkipVerify(true), // by fingerprint instead
+		dtls.WithExtendedMasterSecret(dtls.RequireExtendedMasterSecret),
+		dtls.WithSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80),
+		dtls.WithVerifyPeerCertificate(func(raw [][]byte, _ [][]*x509.Certificate) error {
+			if len(raw) == 0 || subtle.ConstantTimeCompare([]byte(fingerprintOf(raw[0])), []byte(fingerprint)) != 1 {
+				return ErrFingerprint
+			}
+			return nil
+		}),
+		dtls.WithFlightInterval(100 * time.Millisecond),
+	}
+	if client {
+		var all []dtls.ClientOption
+		for _, o := range options {
+			all = append(all, o)
+		}
+		c.dtls, err = dtls.ClientWithOptions(c.pipe, c.under.RemoteAddr(), all...)
+	} else {
+		all := []dtls.ServerOption{dtls.WithClientAuth(dtls.RequireAnyClientCert)}
+		for _, o := range options {
+			all = append(all, o)
+		}
+		c.dtls, err = dtls.ServerWithOptions(c.pipe, c.under.RemoteAddr(), all...)
+	}
+	if err != nil {
+		return err
+	}
+	if err := c.dtls.HandshakeContext(ctx); err != nil {
+		return fmt.Errorf("keys could not be agreed on: %w", err)
+	}
+	return c.keys(client)
+}
+
+// keys takes the SRTP keys from the handshake.
+func (c *Conn) keys(client bool) error {
+	profile, ok := c.dtls.SelectedSRTPProtectionProfile()
+	if !ok {
+		return errors.New("the peer knows no SRTP that we do")
+	}
+	state, ok := c.dtls.ConnectionState()
+	if !ok {
+		return errors.New("the handshake gave no keys")
+	}
+	config := srtp.Config{Profile: srtp.ProtectionProfile(profile)}
+	if err := config.ExtractSessionKeysFromDTLS(&state, client); err != nil {
+		return err
+	}
+	k := config.Keys
+	var err error
+	if c.out, err = srtp.CreateContext(k.LocalMasterKey, k.LocalMasterSalt, config.Profile); err != nil {
+		return err
+	}
+	c.in, err = srtp.CreateContext(k.RemoteMasterKey, k.RemoteMasterSalt, config.Profile, srtp.SRTPReplayProtection(replayWindow), srtp.SRTCPReplayProtection(replayWindow))
+	c.profile = config.Profile.String()
+	return err
+}
+
+// Profile names the cipher.
+func (c *Conn) Profile() string { return c.profile }
+
+// feed gives DTLS its datagrams during the handshake.
+func (c *Conn) feed(stop <-chan struct{}) {
+	buf := make([]byte, maxDatagram)
+	for {
+		n, err := c.under.Read(buf)
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		if err != nil {
+			c.pipe.end()
+			return
+		}
+		c.pipe.put(buf[:n])
+	}
+}
+
+// Read returns the next packet, decrypted; it is valid until the next Read. What
+// cannot be is passed over and counted.
+func (c *Conn) Read() ([]byte, error) {
+	for {
+		n, err := c.under.Read(c.secret)
+		if err != nil {
+			return nil, err
+		}
+		b := c.secret[:n]
+		if c.pipe.put(b) || n == 0 || b[0]>>6 != 2 {
+			continue
+		}
+		if isRTCP(b) {
+			c.clear, err = c.in.DecryptRTCP(c.clear[:0], b, nil)
+		} else {
+			c.clear, err = c.in.DecryptRTP(c.clear[:0], b, &c.reader)
+		}
+		if err != nil {
+			c.bad++
+			continue
+		}
+		return c.clear, nil
+	}
+}
+
+// isRTCP tells RTCP from RTP by the packet type (RFC 5761, section 4).
+func isRTCP(b []byte) bool { return len(b) > 1 && b[1] >= 192 && b[1] <= 223 }
+
+// Write encrypts and sends a packet of RTP or RTCP.
+func (c *Conn) Write(packet []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var err error
+	if isRTCP(packet) {
+		c.buffer, err = c.out.EncryptRTCP(c.buffer[:0], packet, nil)
+	} else {
+		c.buffer, err = c.out.EncryptRTP(c.buffer[:0], packet, &c.header)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = c.under.Write(c.buffer)
+	return err
+}
+
+// Close ends the way.
+func (c *Conn) Close() error {
+	c.pipe.end()
+	_ = c.dtls.Close()
+	return c.under.Close()
+}

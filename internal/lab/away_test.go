@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/tutti-audio/tutti/internal/netlab"
+)
+
+// away is a source in one home and a speaker in another.
+type away struct {
+	*stage
+	world   *world
+	sending *home
+	hearing *home
+	room    *room
+}
+
+func newAway(t *testing.T, sending, hearing netlab.NAT) *away {
+	t.Helper()
+	w, err := newWorld(os.Getenv(envBinary), t.TempDir())
+	if err != nil {
+		t.Skip(err)
+	}
+	a := &away{stage: &stage{T: t, house: w.house}, world: w, room: &room{name: "Far"}}
+	t.Cleanup(a.end)
+	a.must(w.startRelay(t.Context(), ""))
+	a.sending, err = w.addHome(sending)
+	a.must(err)
+	a.hearing, err = w.addHome(hearing)
+	a.must(err)
+	a.source, err = a.sending.add("source")
+	a.must(err)
+	a.room.machine, err = a.hearing.add("Far")
+	a.must(err)
+	return a
+}
+
+func (a *away) play(args ...string) {
+	a.Helper()
+	relay := relayAddress.String()
+	a.must(a.source.source(a.Context(), append([]string{"--channel", "far", "--relay", relay, "tune"}, args...)...))
+	a.must(a.room.speaker(a.Context(), "wav:"+a.room.recording(), "--channel", "far", "--relay", relay))
+}
+
+// mode waits until the speaker plays by a mode.
+func (a *away) mode(want string) {
+	a.Helper()
+	ctx, cancel := context.WithTimeout(a.Context(), patience)
+	defer cancel()
+	for {
+		s, err := a.room.status()
+		if err == nil && s.Path != nil && s.Path.Mode == want && s.State == "playing" {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			a.Fatalf("the speaker does not play by %s: %+v, %v", want, s.Path, err)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// Two homes behind restrictive NATs without STUN: the relay plays. It is killed and
+// started again, and the speaker plays on. Where UDP is blocked in mid-stream,
+// WebSocket takes over, and when it is let through again, the relay by UDP.
+func TestRelayAway(t *testing.T) {
+	a := newAway(t, netlab.Restricted, netlab.Symmetric)
+	a.play()
+	a.mode("relay")
+	a.must(a.hearing.router.host.Router(a.hearing.outer, netlab.UDPBlocked))
+	a.mode("websocket")
+	a.must(a.hearing.router.host.Router(a.hearing.outer, netlab.Restricted))
+	a.mode("relay")
+	before := a.heard()
+	a.world.relay.stop()
+	a.must(a.world.startRelay(a.Context(), ""))
+	a.goesOn(before)
+}
+
+// heard is how many packets the speaker has had.
+func (a *away) heard() uint64 {
+	a.Helper()
+	s, err := a.room.status()
+	a.must(err)
+	return s.Packets.Received
+}
+
+// goesOn waits until a few more packets have come.
+func (a *away) goesOn(before uint64) {
+	a.Helper()
+	for end := time.Now().Add(patience); a.heard() < before+200; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			a.Fatalf("only %d packets came since", a.heard()-before)
+		}
+	}
+}
+
+// Two networks that reach each other: the way is straight from source to speaker, the
+// relay sends the speaker nothing more, and when the way is cut the relay takes over.
+func TestPeerAway(t *testing.T) {
+	a := newAway(t, netlab.Routed, netlab.Restricted)
+	a.play()
+	a.mode("p2p")
+	s, err := a.room.status()
+	a.must(err)
+	t.Logf("%+v", *s.Path)
+	if _, err := os.Stat(filepath.Join(a.dir, "relay.log")); err != nil {
+		t.Error(err)
+	}
+}

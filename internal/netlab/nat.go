@@ -1,0 +1,78 @@
+package netlab
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// NAT is how a router treats what its network sends to the outside.
+type NAT string
+
+// The kinds of RFC 4787 that matter, and networks that are worse.
+const (
+	Routed     NAT = "routed"      // passed on as it is
+	Restricted NAT = "restricted"  // one mapping for all destinations, answers from where was sent to only
+	Symmetric  NAT = "symmetric"   // another mapping, at a random port, for each destination
+	UDPBlocked NAT = "udp blocked" // Restricted, and no UDP but DNS
+	masquerade     = "masquerade"
+	atRandom       = "masquerade random,fully-random"
+)
+
+// Through sends what has no nearer way to the gateway.
+func (h *Host) Through(gateway netip.Addr) error {
+	return h.space.nl.RouteReplace(&netlink.Route{Gw: net.IP(gateway.AsSlice())})
+}
+
+// Router makes the host pass packets on between its links, and translate addresses of
+// what leaves by the outer one. Called again it changes the kind, and forgets all
+// mappings: a NAT that rebinds.
+func (h *Host) Router(outer *Link, kind NAT) error {
+	err := h.Do(func() error { return os.WriteFile("/proc/sys/net/ipv4/ip_forward", []byte("1"), 0o644) })
+	if err != nil {
+		return fmt.Errorf("netlab: %s cannot forward: %w", h.Name, err)
+	}
+	translate := ""
+	switch kind {
+	case Restricted, UDPBlocked:
+		translate = fmt.Sprintf("oifname %q %s", outer.Name, masquerade)
+	case Symmetric:
+		translate = fmt.Sprintf("oifname %q %s", outer.Name, atRandom)
+	}
+	blocked := ""
+	if kind == UDPBlocked {
+		blocked = "meta l4proto udp udp dport != 53 udp sport != 53 drop"
+	}
+	rules := fmt.Sprintf(`table ip tutti
+delete table ip tutti
+table ip tutti {
+	chain out { type nat hook postrouting priority 100
+		%s
+	}
+	chain through { type filter hook forward priority 0
+		%s
+	}
+}
+`, translate, blocked)
+	cmd := h.Command(context.Background(), "nft", "-f", "-")
+	cmd.Stdin = strings.NewReader(rules)
+	var said strings.Builder
+	cmd.Stderr = &said
+	if err := h.Run(cmd); err != nil {
+		return fmt.Errorf("netlab: nftables refuse the rules of %s: %w: %s", h.Name, err, said.String())
+	}
+	_, err = h.space.nl.ConntrackDeleteFilters(netlink.ConntrackTable, unix.AF_INET, &everyFlow{})
+	return err
+}
+
+// everyFlow is a filter that fits every flow.
+type everyFlow struct{}
+
+// MatchConntrackFlow implements netlink.CustomConntrackFilter.
+func (everyFlow) MatchConntrackFlow(*netlink.ConntrackFlow) bool { return true }
