@@ -32,7 +32,7 @@ func sealedListeners(ctx context.Context, r *results) error {
 		id   dtls.SRTPProtectionProfile
 		bar  float64
 	}{{"AES-128-GCM", dtls.SRTP_AEAD_AES_128_GCM, 6000}, {"AES-CM-HMAC-SHA1", dtls.SRTP_AES128_CM_HMAC_SHA1_80, 0}} {
-		all, err := sealedRun(p, listeners, channels, profile.id)
+		all, err := sealedRun(r, p, listeners, channels, profile.id)
 		if err != nil {
 			return err
 		}
@@ -47,8 +47,8 @@ func sealedListeners(ctx context.Context, r *results) error {
 }
 
 // sealedRun joins the listeners and plays, three times.
-func sealedRun(p *relayProcess, listeners, channels int, profile dtls.SRTPProtectionProfile) (all []float64, err error) {
-	before := time.Now()
+func sealedRun(r *results, p *relayProcess, listeners, channels int, profile dtls.SRTPProtectionProfile) (all []float64, err error) {
+	empty := memory(p.cmd.Process.Pid)
 	var members []*sealedMember
 	defer func() {
 		for _, m := range members {
@@ -62,7 +62,7 @@ func sealedRun(p *relayProcess, listeners, channels int, profile dtls.SRTPProtec
 		}
 		members = append(members, m)
 	}
-	fmt.Printf("  %d handshakes in %.1f s\n", listeners, time.Since(before).Seconds())
+	r.add("resident memory for each of 2,000 members by DTLS", (memory(p.cmd.Process.Pid)-empty)*1024/float64(listeners), "KiB")
 	var sources []*relaySource
 	for i := range channels {
 		s, err := newRelaySource(p.udp, fmt.Sprintf("sealed%d/%d", profile, i))

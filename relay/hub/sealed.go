@@ -93,7 +93,7 @@ func (w *worker) sealedMedia(m *member, b []byte, now int64) {
 func (w *worker) forwardSealed(a *audience, from *member, b []byte, isFEC bool) (sent int) {
 	n := 0
 	for _, m := range a.sealed {
-		if m.same(from) || isFEC && !m.options.FEC {
+		if m.same(from) || isFEC && !m.fec.Load() {
 			continue
 		}
 		if w.seal(n, m, b) {

@@ -207,7 +207,7 @@ func (w *worker) forwardOthers(a *audience, from *member, b []byte, isFEC bool) 
 	}
 	shared := &Shared{Packet: append([]byte(nil), b...)}
 	for _, m := range a.sinks {
-		if !m.same(from) && (!isFEC || m.options.FEC) {
+		if !m.same(from) && (!isFEC || m.fec.Load()) {
 			m.sink.Media(shared)
 			sent++
 		}
