@@ -36,6 +36,7 @@ type Relay struct {
 	questions *http.Server // of the ACME authority; nil: none
 	http      net.Listener
 	lines     net.Listener
+	metrics   net.Listener
 
 	mu     sync.Mutex
 	config config.Config
@@ -77,6 +78,9 @@ func (r *Relay) serveTCP() (err error) {
 		return err
 	}
 	serve := web.Config{Hub: r.hub, Settings: r.webSettings(c), Log: r.log}
+	if r.cert != nil {
+		serve.Until = r.cert.Until
+	}
 	if r.ice != nil {
 		serve.ICE = r.ice.Servers
 	}
@@ -89,14 +93,13 @@ func (r *Relay) serveTCP() (err error) {
 	if err := r.serveQuestions(c.TLS.HTTP); err != nil {
 		return err
 	}
-	metrics, err := listen("metrics", c.Metrics)
-	if err != nil {
+	if r.metrics, err = listen("metrics", c.Metrics); err != nil {
 		return err
 	}
 	open := r.webSettings(c)
 	open.OpenMetrics = true
-	r.bare = web.New(web.Config{Hub: r.hub, Settings: open, Log: r.log, Other: r.web})
-	r.serve("metrics", metrics, r.bare.Serve)
+	r.bare = web.New(web.Config{Hub: r.hub, Settings: open, Log: r.log, Other: r.web, Until: serve.Until})
+	r.serve("metrics", r.metrics, r.bare.Serve)
 	return nil
 }
 

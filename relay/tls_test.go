@@ -3,63 +3,34 @@ package relay
 import (
 	"bufio"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
-	"errors"
 	"fmt"
-	"math/big"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
 	"github.com/pion/dtls/v3"
-)
 
-// certificate writes one for 127.0.0.1.
-func certificate(t *testing.T) (file, key string, trust *x509.CertPool) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"relay.test"}, NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	file, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	if err := errors.Join(os.WriteFile(file, text, 0o600), os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}), 0o600)); err != nil {
-		t.Fatal(err)
-	}
-	trust = x509.NewCertPool()
-	trust.AppendCertsFromPEM(text)
-	return file, key, trust
-}
+	"github.com/tutti-audio/tutti/internal/selfsigned"
+)
 
 // TestCertificate: one certificate serves HTTPS, WebSocket, lines over TCP and DTLS
 // on the UDP port, while media in the clear still goes.
 func TestCertificate(t *testing.T) {
 	c := local()
-	var trust *x509.CertPool
-	c.TLS.Certificate, c.TLS.Key, trust = certificate(t)
+	self, err := selfsigned.New(time.Now().Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.TLS.Certificate, c.TLS.Key, err = self.Write(t.TempDir()); err != nil {
+		t.Fatal(err)
+	}
 	r := start(t, c)
 	defer r.Close()
-	of := &tls.Config{RootCAs: trust}
+	of := &tls.Config{RootCAs: self.Trust}
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: of}}
 	answer, err := client.Get("https://" + r.HTTPAddr().String() + "/api/channel/a/bootstrap")
 	if err != nil {
@@ -89,7 +60,7 @@ func TestCertificate(t *testing.T) {
 	if got, err := bufio.NewReader(lines).ReadString('\n'); got != "OK:joined\n" {
 		t.Errorf("%q, %v", got, err)
 	}
-	sealed, err := dtls.DialWithOptions("udp", net.UDPAddrFromAddrPort(r.Hub().LocalAddr()), dtls.WithRootCAs(trust), dtls.WithServerName("relay.test"),
+	sealed, err := dtls.DialWithOptions("udp", net.UDPAddrFromAddrPort(r.Hub().LocalAddr()), dtls.WithRootCAs(self.Trust), dtls.WithServerName("relay.test"),
 		dtls.WithSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM))
 	if err != nil {
 		t.Fatal(err)

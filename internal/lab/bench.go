@@ -79,11 +79,12 @@ func bench(ctx context.Context, names []string) error {
 		}
 		fmt.Printf("%s: %s\n", b.name, b.about)
 		r := results{bench: b.name}
-		if err := b.run(ctx, &r); err != nil {
-			return fmt.Errorf("%s: %w", b.name, err)
-		}
+		err := b.run(ctx, &r)
 		for _, f := range r.list {
 			fmt.Println(" ", line(f))
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", b.name, err)
 		}
 		all = append(all, r.list...)
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -20,12 +21,11 @@ var fanoutSource string
 
 // benchRelay measures the relay's process from outside.
 func benchRelay(ctx context.Context, r *results) error {
+	var errs []error
 	for _, step := range []func(context.Context, *results) error{relayFanOut, relayListeners, sealedListeners, relayDelay, relayMemory, relayJoins, relayAmplification} {
-		if err := step(ctx, r); err != nil {
-			return err
-		}
+		errs = append(errs, step(ctx, r))
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // relayCounts reads the relay's counters.

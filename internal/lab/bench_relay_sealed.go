@@ -2,22 +2,16 @@ package main
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"math/big"
 	"net"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 
 	"github.com/pion/dtls/v3"
+
+	"github.com/tutti-audio/tutti/internal/selfsigned"
 )
 
 // sealedListeners is how many listeners of 20 ms Opus by DTLS-SRTP one core carries:
@@ -38,7 +32,7 @@ func sealedListeners(ctx context.Context, r *results) error {
 		id   dtls.SRTPProtectionProfile
 		bar  float64
 	}{{"AES-128-GCM", dtls.SRTP_AEAD_AES_128_GCM, 6000}, {"AES-CM-HMAC-SHA1", dtls.SRTP_AES128_CM_HMAC_SHA1_80, 0}} {
-		all, err := sealedRun(p, listeners, channels, profile.id)
+		all, err := sealedRun(r, p, listeners, channels, profile.id)
 		if err != nil {
 			return err
 		}
@@ -53,8 +47,8 @@ func sealedListeners(ctx context.Context, r *results) error {
 }
 
 // sealedRun joins the listeners and plays, three times.
-func sealedRun(p *relayProcess, listeners, channels int, profile dtls.SRTPProtectionProfile) (all []float64, err error) {
-	before := time.Now()
+func sealedRun(r *results, p *relayProcess, listeners, channels int, profile dtls.SRTPProtectionProfile) (all []float64, err error) {
+	empty := memory(p.cmd.Process.Pid)
 	var members []*sealedMember
 	defer func() {
 		for _, m := range members {
@@ -68,7 +62,7 @@ func sealedRun(p *relayProcess, listeners, channels int, profile dtls.SRTPProtec
 		}
 		members = append(members, m)
 	}
-	fmt.Printf("  %d handshakes in %.1f s\n", listeners, time.Since(before).Seconds())
+	r.add("resident memory for each of 2,000 members by DTLS", (memory(p.cmd.Process.Pid)-empty)*1024/float64(listeners), "KiB")
 	var sources []*relaySource
 	for i := range channels {
 		s, err := newRelaySource(p.udp, fmt.Sprintf("sealed%d/%d", profile, i))
@@ -140,23 +134,10 @@ func newSealedMember(relay netip.AddrPort, channel string, profile dtls.SRTPProt
 
 // benchCertificate writes a certificate and returns its part of the configuration.
 func benchCertificate() (string, error) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	self, err := selfsigned.New(time.Now().Add(24 * time.Hour))
 	if err != nil {
 		return "", err
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"relay.bench"}, NotAfter: time.Now().Add(24 * time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		return "", err
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return "", err
-	}
-	certificate, keyFile := filepath.Join("build", "bench-cert.pem"), filepath.Join("build", "bench-key.pem")
-	if err := errors.Join(os.WriteFile(certificate, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600),
-		os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600)); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("[tls]\ncertificate = %q\nkey = %q\n", certificate, keyFile), nil
+	cert, key, err := self.Write("build")
+	return fmt.Sprintf("[tls]\ncertificate = %q\nkey = %q\n", cert, key), err
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -8,10 +9,14 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/tutti-audio/tutti/internal/nearest"
 	"github.com/tutti-audio/tutti/ostp"
 )
+
+// lookUpWithin is how long a name of this host may take to be found.
+const lookUpWithin = 5 * time.Second
 
 // key is one setting of a Config.
 type key struct {
@@ -75,28 +80,42 @@ func oneOf(text string, choices ...string) error {
 }
 
 func checkAddress(text string) error {
-	_, err := Address(text)
+	_, _, err := splitAddress(text)
 	return err
 }
 
-// Address reads an address to listen on; an empty host is every address.
-func Address(text string) (netip.AddrPort, error) {
-	host, port, err := net.SplitHostPort(text)
+func splitAddress(text string) (host string, port uint16, err error) {
+	host, digits, err := net.SplitHostPort(text)
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("%q is no address to listen on: use address:port or :port, such as :5100", text)
+		return "", 0, fmt.Errorf("%q is no address to listen on: use address:port or :port, such as :5100", text)
 	}
-	n, err := strconv.ParseUint(port, 10, 16)
+	n, err := strconv.ParseUint(digits, 10, 16)
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("port %q: use 0 to 65535", port)
+		return "", 0, fmt.Errorf("port %q: use 0 to 65535", digits)
+	}
+	return host, uint16(n), nil
+}
+
+// Address reads an address to listen on; an empty host is every address, and a name
+// is looked up.
+func Address(text string) (netip.AddrPort, error) {
+	host, port, err := splitAddress(text)
+	if err != nil {
+		return netip.AddrPort{}, err
 	}
 	if host == "" {
-		return netip.AddrPortFrom(netip.IPv6Unspecified(), uint16(n)), nil
+		return netip.AddrPortFrom(netip.IPv6Unspecified(), port), nil
 	}
-	addr, err := netip.ParseAddr(host)
-	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("%q is no IP address of this host: use one, or nothing before the colon for all", host)
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return netip.AddrPortFrom(addr, port), nil
 	}
-	return netip.AddrPortFrom(addr, uint16(n)), nil
+	ctx, cancel := context.WithTimeout(context.Background(), lookUpWithin)
+	defer cancel()
+	found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil || len(found) == 0 {
+		return netip.AddrPort{}, fmt.Errorf("%q is no address of this host: use one, or nothing before the colon for all: %w", host, err)
+	}
+	return netip.AddrPortFrom(found[0].Unmap(), port), nil
 }
 
 // ParsePorts reads a range of ports.

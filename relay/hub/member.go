@@ -57,6 +57,7 @@ type member struct {
 	device  [sha256.Size]byte
 	named   bool // it has a device id
 	options line.Options
+	fec     atomic.Bool            // what options say
 	role    line.Role              // set by setRole
 	sends   atomic.Bool            // what role says
 	twin    atomic.Pointer[member] // same device, by another way
@@ -103,6 +104,7 @@ func newAudience(members []*member) *audience {
 	a := new(audience)
 	var others []*udp.Name
 	for _, m := range members {
+		m.fec.Store(m.options.FEC)
 		switch {
 		case m.deaf || m.options.Quiet:
 		case m.sealed != nil:

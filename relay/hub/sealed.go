@@ -27,6 +27,14 @@ func (h *Hub) newEndpoint(certificate func() (*tls.Certificate, error)) *secure.
 	})
 }
 
+// Sealed returns the counters of DTLS; nil without a certificate.
+func (h *Hub) Sealed() *secure.Counts {
+	if h.secure == nil {
+		return nil
+	}
+	return h.secure.Counts()
+}
+
 // open makes the guest of a DTLS association.
 func (h *Hub) open(p *secure.Peer) secure.User {
 	name, _ := h.ports[0].Name(p.Addr()) // it has come by this port
@@ -35,6 +43,17 @@ func (h *Hub) open(p *secure.Peer) secure.User {
 
 // sealedGuest is a guest by DTLS.
 type sealedGuest struct{ Guest }
+
+// Line implements secure.User: a line, or a clock probe.
+func (g *sealedGuest) Line(b []byte) {
+	if len(b) != probeSize || b[0] != probeByte {
+		g.Guest.Line(b)
+		return
+	}
+	if g.forgetLeft(); g.Joined() && g.hub.answerProbe(g.origin.member, b, g.hub.clock.now()) {
+		g.origin.sink.Line(b)
+	}
+}
 
 // Wanted implements secure.User.
 func (g *sealedGuest) Wanted() bool {
@@ -74,7 +93,7 @@ func (w *worker) sealedMedia(m *member, b []byte, now int64) {
 func (w *worker) forwardSealed(a *audience, from *member, b []byte, isFEC bool) (sent int) {
 	n := 0
 	for _, m := range a.sealed {
-		if m.same(from) || isFEC && !m.options.FEC {
+		if m.same(from) || isFEC && !m.fec.Load() {
 			continue
 		}
 		if w.seal(n, m, b) {

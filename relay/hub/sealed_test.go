@@ -3,13 +3,8 @@ package hub
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
 	"log/slog"
-	"math/big"
 	"net"
 	"net/netip"
 	"slices"
@@ -22,32 +17,21 @@ import (
 	"github.com/pion/srtp/v3"
 	"github.com/pion/transport/v5/packetio"
 
+	"github.com/tutti-audio/tutti/internal/selfsigned"
 	"github.com/tutti-audio/tutti/ostp"
 )
-
-func selfSigned(t *testing.T) *tls.Certificate {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"relay.test"}, NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
-}
 
 // newSealedStage is a stage with a certificate.
 func newSealedStage(t *testing.T) *stage {
 	t.Helper()
 	s := &stage{t: t}
-	cert := selfSigned(t)
-	var err error
+	self, err := selfsigned.New(time.Now().Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
 	s.Hub, err = New(Config{
 		Listen: netip.MustParseAddrPort("127.0.0.1:0"), Workers: 2, Settings: Default(), Log: slog.New(slog.DiscardHandler),
-		Certificate: func() (*tls.Certificate, error) { return cert, nil },
+		Certificate: func() (*tls.Certificate, error) { return &self.TLS, nil },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -247,6 +231,9 @@ func TestSealedForgery(t *testing.T) {
 	}
 	if n := count(s.Hub, "forged_total"); n != 2 {
 		t.Errorf("%d forged packets counted, want 2", n)
+	}
+	if got := source.say("\x7d"+strings.Repeat("\x00", 24), "\x7d"); len(got) < 20 {
+		t.Errorf("the clock probe is answered %q", got)
 	}
 	if got := source.say("PING:x", "PONG"); got != "PONG:x" {
 		t.Errorf("after a forged LEAVE: %q", got)

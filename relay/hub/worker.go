@@ -81,29 +81,43 @@ func (w *worker) datagram(b []byte, from *udp.Name, now int64) {
 		w.media(m, b, now)
 	case b[0] >= 20 && b[0] <= 63 && w.hub.secure != nil:
 		w.hub.secure.Datagram(b, addr)
-	case m != nil && m.sealed != nil: // nothing in the clear is its
-		w.counts.Foreign.Add(1)
-	case b[0] == probeByte && len(b) == probeSize:
+	case b[0] == probeByte && len(b) == probeSize && inClear(m) != nil:
 		w.probe(m, b, from, now)
 	case b[0] >= 'A' && b[0] <= 'Z':
-		w.line(m, addr, b, from, now)
+		w.line(inClear(m), addr, b, from, now)
 	default:
 		w.counts.Foreign.Add(1)
 	}
 }
 
+// inClear is m unless that has a DTLS association: what comes from its address in
+// the clear is a stranger's, who must prove himself and know the password.
+func inClear(m *member) *member {
+	if m != nil && m.sealed != nil {
+		return nil
+	}
+	return m
+}
+
 // probe answers the 25-byte clock probe of members: T2 and T3 are the hub's clock,
 // which never steps.
 func (w *worker) probe(m *member, b []byte, from *udp.Name, now int64) {
-	if m == nil || !m.proven.Load() || !m.lines.allow(now, lineEvery, lineBurst) {
-		w.counts.Limited.Add(1)
-		return
+	if w.hub.answerProbe(m, b, now) {
+		_ = w.port.Send(b, from)
+	}
+}
+
+// answerProbe writes the answer over the probe.
+func (h *Hub) answerProbe(m *member, b []byte, now int64) bool {
+	if !m.proven.Load() || !m.lines.allow(now, lineEvery, lineBurst) {
+		h.counts.Limited.Add(1)
+		return false
 	}
 	m.seen.Store(now)
 	binary.LittleEndian.PutUint64(b[9:], uint64(now))
-	binary.LittleEndian.PutUint64(b[17:], uint64(w.hub.clock.now()))
-	w.counts.Probes.Add(1)
-	_ = w.port.Send(b, from)
+	binary.LittleEndian.PutUint64(b[17:], uint64(h.clock.now()))
+	h.counts.Probes.Add(1)
+	return true
 }
 
 func (w *worker) line(m *member, addr netip.AddrPort, b []byte, from *udp.Name, now int64) {
@@ -193,7 +207,7 @@ func (w *worker) forwardOthers(a *audience, from *member, b []byte, isFEC bool) 
 	}
 	shared := &Shared{Packet: append([]byte(nil), b...)}
 	for _, m := range a.sinks {
-		if !m.same(from) && (!isFEC || m.options.FEC) {
+		if !m.same(from) && (!isFEC || m.fec.Load()) {
 			m.sink.Media(shared)
 			sent++
 		}

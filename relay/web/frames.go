@@ -18,6 +18,7 @@ const (
 const (
 	opText   = 0x81
 	opBinary = 0x82
+	opClose  = 0x88
 )
 
 // formNamed returns the form that the query's format means.
@@ -68,6 +69,9 @@ func sounds(p *ostp.Packet) bool {
 	pt := ostp.PayloadType(p.PayloadType)
 	return pt != ostp.NACK && pt != ostp.FEC
 }
+
+// goingAway is the close frame of a server that stops (RFC 6455, section 7.4.1).
+func goingAway() []byte { return frame(opClose, []byte{0x03, 0xE9}) }
 
 // frame makes a whole unmasked frame of a payload below 64 KiB.
 func frame(op byte, payload []byte) []byte {

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 )
@@ -42,6 +43,15 @@ func (s *Server) getMetrics(w http.ResponseWriter, r *http.Request) {
 	gauge("slow_dropped_total", "packets that slow WebSocket clients lost", float64(counts.Slow.Load()))
 	gauge("sockets_refused_total", "WebSocket and TCP connections beyond the limit", float64(counts.Refused.Load()))
 	gauge("goroutines", "goroutines", float64(runtime.NumGoroutine()))
+	if until := s.config.Until; until != nil && !until().IsZero() {
+		gauge("certificate_seconds", "seconds until the certificate is over", time.Until(until()).Seconds())
+	}
+	if dtls := s.config.Hub.Sealed(); dtls != nil {
+		gauge("dtls_associations", "DTLS associations", float64(dtls.Open.Load()))
+		gauge("dtls_handshakes_total", "DTLS handshakes that were done", float64(dtls.Handshakes.Load()))
+		gauge("dtls_failed_total", "DTLS handshakes that came to nothing", float64(dtls.Failed.Load()))
+		gauge("dtls_refused_total", "DTLS handshakes for which there was no place", float64(dtls.Refused.Load()))
+	}
 	for _, c := range s.config.Hub.Counts() {
 		gauge(c.Name, c.Help, float64(c.Value))
 	}

@@ -40,8 +40,9 @@ type Config struct {
 	Settings Settings
 	ICE      func(session string) []ICEServer // nil: none
 	Log      *slog.Logger
-	Other    *Server       // whose connections /metrics tells of; nil: this one's
-	Ping     time.Duration // between pings of WebSocket clients, and to wait for each answer; 0: 10 s
+	Other    *Server          // whose connections /metrics tells of; nil: this one's
+	Until    func() time.Time // when the certificate is over; nil: there is none
+	Ping     time.Duration    // between pings of WebSocket clients, and to wait for each answer; 0: 10 s
 }
 
 // Settings are what can be changed while a server runs.

@@ -108,12 +108,16 @@ func (s *Server) getSocket(w http.ResponseWriter, r *http.Request) {
 	sink := &socket{queue: newQueue(&s.counts.Slow), encode: encoders(), form: form, lines: query.Get("lines") != "", name: name}
 	guest := s.config.Hub.Connect(from, sink, true)
 	defer guest.Close()
-	ctx, cancel := context.WithCancel(s.ctx)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{}) // the writer sends what lines are left, and then all ends
+	finish := sync.OnceFunc(func() { close(done) })
+	defer context.AfterFunc(s.ctx, func() { sink.say(goingAway()); finish() })()
 	var both sync.WaitGroup
-	both.Go(func() { defer cancel(); sink.write(taken.conn, ctx.Done()) })
-	both.Go(func() { defer cancel(); s.listen(ctx, conn, guest, sink, query.Get("token")) })
+	both.Go(func() { defer cancel(); sink.write(taken.conn, done) })
+	both.Go(func() { defer finish(); s.listen(ctx, conn, guest, sink, query.Get("token")) })
 	keepAlive(ctx, conn, s.config.Ping)
 	cancel()
+	finish()
 	both.Wait()
 }
 

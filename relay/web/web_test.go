@@ -326,6 +326,18 @@ func TestHalfOpen(t *testing.T) {
 	}
 }
 
+// TestGoingAway: when the relay ends, WebSocket clients are told so.
+func TestGoingAway(t *testing.T) {
+	s := newStage(t, nil)
+	c := s.dial("channel=a")
+	s.read(c)
+	go func() { _ = s.Close() }()
+	_, _, err := c.Read(t.Context())
+	if websocket.CloseStatus(err) != websocket.StatusGoingAway {
+		t.Errorf("told %v", err)
+	}
+}
+
 func TestMetrics(t *testing.T) {
 	s := newStage(t, nil)
 	status, body := s.get("/metrics", "")
