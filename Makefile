@@ -21,7 +21,7 @@ RELAYBUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 ARCHES  := arm-6 arm-7 arm64 amd64 riscv64
 AUDIO   ?=
 
-.PHONY: help build cross deb test-deb test-acme image test-image test-hotspot-vm unit demo test test-alsa-vm bench lint fuzz clean
+.PHONY: help build cross deb test-deb test-acme image test-image test-hotspot-vm unit demo relay-demo test test-alsa-vm bench lint fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -84,6 +84,11 @@ unit: ## verify the units, and hold their exposure to 1.5 of 10
 demo: build ## three speakers play in time for 20 s; AUDIO=FILE plays yours
 	$(GO) build -o build/lab ./internal/lab
 	./build/lab demo $(if $(AUDIO),"$(AUDIO)")
+
+relay-demo: build ## a relay, and three homes behind routers: how a stream leaves the house; 40 s
+	./internal/lab/prepare.sh
+	$(GO) build -o build/lab ./internal/lab
+	./build/lab relay-demo
 
 bench: build ## measure the figures of the README into build/bench.json; BENCH="sim lan" picks
 	$(GO) build -o build/lab ./internal/lab

@@ -226,6 +226,8 @@ func (l *listening) take(e event) {
 	if w.session == nil {
 		if l.lead == mode.None {
 			s.say("waiting", "cannot join", e.err.Error())
+		} else {
+			s.log.Info("a way cannot be opened", "by", e.mode, "channel", l.channel, "reason", e.err)
 		}
 	} else {
 		s.log.Info("the stream has ended", "by", e.mode, "channel", l.channel, "reason", e.err)
