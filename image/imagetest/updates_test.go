@@ -4,12 +4,9 @@ package imagetest
 
 import (
 	"crypto/ed25519"
-	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -44,7 +41,8 @@ func (b *bench) update(m *Machine) {
 		b.Errorf("FAIL an update during the trial: %q, %v", out, err)
 	}
 	b.must(m.Says(b.Context(), "update 1.1 is good: slot B stays"))
-	b.system("1.1", "B", "found good")
+	b.version, b.slot = "1.1", "B"
+	b.system(b.version, b.slot, "found good")
 	b.pass("after a minute without a fault it is found good")
 	b.cycle(m, "a power cut afterwards")
 }
@@ -54,7 +52,7 @@ func (b *bench) trial(version, slot string) error {
 	return err
 }
 
-// cycle cuts the power: then 1.1 in slot B starts and plays.
+// cycle cuts the power: then the same system starts and plays.
 func (b *bench) cycle(m *Machine, after string) {
 	b.Helper()
 	m.PowerOff()
@@ -62,8 +60,9 @@ func (b *bench) cycle(m *Machine, after string) {
 	b.hears(m, 0)
 	heard := time.Since(m.On)
 	b.up(m)
-	b.system("1.1", "B", "found good")
-	b.pass("%s: 1.1 in slot B starts, found good, and plays after %.0f s", after, heard.Seconds())
+	b.system(b.version, b.slot, "found good")
+	b.pass("%s: %s in slot %s starts, found good, and plays after %.0f s", after, b.version, b.slot, heard.Seconds())
+	b.sounded = append(b.sounded, heard)
 }
 
 // refused: updates that must not be taken.
@@ -136,25 +135,6 @@ func (b *bench) rollback(m *Machine) {
 	from, _ := Heard(m.Sound(), 0)
 	b.hears(m, len(from))
 	b.up(m)
-	b.system("1.1", "B", "found good")
+	b.system(b.version, b.slot, "found good")
 	b.pass("an update whose speaker does not start goes back by itself, and 1.1 in slot B plays")
-}
-
-// cuts: random power cuts within a minute of power on.
-func (b *bench) cuts(m *Machine) {
-	n := 5
-	if v, err := strconv.Atoi(os.Getenv("CUTS")); err == nil {
-		n = v
-	}
-	seed := uint64(time.Now().UnixNano())
-	random := rand.New(rand.NewPCG(seed, 0))
-	b.note("%d power cuts at random, seed %d", n, seed)
-	for i := range n {
-		m.PowerOff()
-		b.must(m.PowerOn(b.Context()))
-		at := time.Duration(random.Int64N(int64(time.Minute)))
-		time.Sleep(at)
-		b.cycle(m, fmt.Sprintf("power cut %d of %d, %.1f s after power on", i+1, n, at.Seconds()))
-	}
-	b.pass("%d of %d random power cuts survived", n, n)
 }

@@ -1,0 +1,79 @@
+//go:build vm
+
+package imagetest
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// A power cut comes within one of these: from power on until the speaker plays at the
+// latest, while it plays, and from the beginning of an update until well into its
+// system.
+const (
+	cutStarting = 60 * time.Second
+	cutPlaying  = 10 * time.Second
+	cutUpdating = 60 * time.Second
+)
+
+// cuts: power cuts at random, CUTS of them.
+func (b *bench) cuts(m *Machine) {
+	n := 6
+	if v, err := strconv.Atoi(os.Getenv("CUTS")); err == nil {
+		n = v
+	}
+	seed := uint64(time.Now().UnixNano())
+	if v, err := strconv.ParseUint(os.Getenv("SEED"), 10, 64); err == nil {
+		seed = v
+	}
+	random := rand.New(rand.NewPCG(seed, 0))
+	b.note("%d power cuts at random, SEED=%d", n, seed)
+	kinds := []struct {
+		name string
+		wait func(*Machine, time.Duration)
+		most time.Duration
+	}{{"starting", b.starting, cutStarting}, {"playing", playing, cutPlaying}, {"updating", b.updating, cutUpdating}}
+	b.sounded = nil
+	for i := range n {
+		kind := kinds[(i+int(seed))%len(kinds)]
+		at := time.Duration(random.Int64N(int64(kind.most)))
+		kind.wait(m, at)
+		b.cycle(m, fmt.Sprintf("power cut %d of %d, %.1f s into %s", i+1, n, at.Seconds(), kind.name))
+	}
+	slices.Sort(b.sounded)
+	b.pass("%d of %d random power cuts survived; sound after %.0f s, at most %.0f s", n, n, b.sounded[n/2].Seconds(), b.sounded[n-1].Seconds())
+}
+
+// starting lets the machine start for so long, after a cut.
+func (b *bench) starting(m *Machine, at time.Duration) {
+	m.PowerOff()
+	b.must(m.PowerOn(b.Context()))
+	time.Sleep(at)
+}
+
+func playing(_ *Machine, at time.Duration) { time.Sleep(at) }
+
+// updating cuts the power while an update is written, whose end never comes.
+func (b *bench) updating(m *Machine, at time.Duration) {
+	ended := make(chan string, 1)
+	go func() {
+		out, _ := b.install("endless/" + filepath.Base(b.file(generic, "1.2", ".tutti")))
+		ended <- out
+	}()
+	wait := func(until <-chan time.Time) {
+		select {
+		case <-until:
+		case out := <-ended:
+			b.Fatalf("FAIL the update ended before its end came: %s", out)
+		}
+	}
+	wait(b.asked)
+	wait(time.After(at))
+	m.PowerOff()
+	<-ended
+}
