@@ -116,6 +116,7 @@ func (b *bench) inside() {
 		"the boot partition is read-only": {"cat /proc/mounts", `(?m) /boot vfat ro`},
 		"no root password":                {"cat /etc/shadow", `(?m)^root:!`},
 		"the passphrase became a hash":    {"cat /data/tutti/wifi/wpa_supplicant.conf", `(?m)^\s*psk=[0-9a-f]{64}$`},
+		"HTTPS knows its authorities":     {"openssl verify -CAfile /etc/ssl/certs/ca-certificates.crt /usr/share/ca-certificates/mozilla/ISRG_Root_X1.crt", `: OK$`},
 		"the speaker is not root":         {"stat -c %U /proc/$(systemctl show -P MainPID tutti)", `^tutti$`},
 	} {
 		out, err := b.Shell(b.Context(), c.command)
