@@ -51,8 +51,7 @@ func newBench(t *testing.T) *bench {
 	if err := netlab.Available(); err != nil {
 		t.Fatalf("%v: the test boots the images in an emulator that needs a network of its own", err)
 	}
-	b := &bench{T: t, began: time.Now(), dir: t.TempDir(), made: top(t, "build/imagetest"), halfway: make(chan struct{}, 1), asked: make(chan time.Time, 1),
-		version: "1.0", slot: "A"}
+	b := &bench{T: t, began: time.Now(), dir: t.TempDir(), made: top(t, "build/imagetest"), halfway: make(chan struct{}, 1), asked: make(chan time.Time, 1)}
 	lab := netlab.ForTest(t)
 	var err error
 	if b.house, b.at, err = Network(lab); err != nil {

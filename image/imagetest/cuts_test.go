@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// A power cut comes within one of these: from power on until the speaker plays at the
-// latest, while it plays, and from the beginning of an update until well into its
+// A power cut comes within one of these: from power on until about the first sound,
+// while the speaker plays, and from the beginning of an update until well into its
 // system.
 const (
 	cutStarting = 60 * time.Second
@@ -23,7 +23,7 @@ const (
 
 // cuts: power cuts at random, CUTS of them.
 func (b *bench) cuts(m *Machine) {
-	n := 6
+	n := 8
 	if v, err := strconv.Atoi(os.Getenv("CUTS")); err == nil {
 		n = v
 	}
@@ -37,7 +37,10 @@ func (b *bench) cuts(m *Machine) {
 		name string
 		wait func(*Machine, time.Duration)
 		most time.Duration
-	}{{"starting", b.starting, cutStarting}, {"playing", playing, cutPlaying}, {"updating", b.updating, cutUpdating}}
+	}{
+		{"starting", b.starting, cutStarting}, {"playing", playing, cutPlaying}, {"updating", b.updating, cutUpdating},
+		{"the first start of a card", b.firstStart, cutStarting},
+	}
 	b.sounded = nil
 	for i := range n {
 		kind := kinds[(i+int(seed))%len(kinds)]
@@ -52,6 +55,14 @@ func (b *bench) cuts(m *Machine) {
 // starting lets the machine start for so long, after a cut.
 func (b *bench) starting(m *Machine, at time.Duration) {
 	m.PowerOff()
+	b.must(m.PowerOn(b.Context()))
+	time.Sleep(at)
+}
+
+// firstStart has a new card start for so long.
+func (b *bench) firstStart(m *Machine, at time.Duration) {
+	m.PowerOff()
+	b.newCard()
 	b.must(m.PowerOn(b.Context()))
 	time.Sleep(at)
 }

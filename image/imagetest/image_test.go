@@ -47,11 +47,8 @@ func (b *bench) generic() {
 	b.reproducible()
 	b.image(generic, "1.1", genericConsole)
 	b.broken(generic, "1.2", genericConsole+" tutti.patience=90s")
-	card, err := WriteCard(b.file(generic, "1.0", ".img"), filepath.Join(b.dir, "card.img"), cardSize)
-	b.must(err)
-	b.settings(card, "")
 	b.play()
-	m, err := EFI(b.house, card, b.dir)
+	m, err := EFI(b.house, b.newCard(), b.dir)
 	b.must(err)
 	b.Cleanup(m.PowerOff)
 	b.first(m)
@@ -66,6 +63,17 @@ func (b *bench) generic() {
 			part.try(m)
 		}
 	}
+}
+
+// newCard writes 1.0 to a card and fills its tutti.toml in.
+func (b *bench) newCard() Card {
+	b.Helper()
+	card, err := WriteCard(b.file(generic, "1.0", ".img"), filepath.Join(b.dir, "card.img"), cardSize)
+	b.must(err)
+	b.settings(card, "")
+	b.version, b.slot = "1.0", "A"
+	_ = os.Remove(b.knownHosts()) // its SSH key is a new one
+	return card
 }
 
 // look looks around in the speaker and on its card.
@@ -103,7 +111,7 @@ func (b *bench) first(m *Machine) {
 	if status.Name != "Proof" || status.Room != "Workshop" {
 		b.Errorf("name and room are %q and %q, not those of tutti.toml", status.Name, status.Room)
 	}
-	b.system("1.0", "A", "found good")
+	b.system(b.version, b.slot, "found good")
 	b.pass("tutti-os: 1.0, slot A, found good")
 }
 
