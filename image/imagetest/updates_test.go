@@ -4,6 +4,7 @@ package imagetest
 
 import (
 	"crypto/ed25519"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -102,19 +103,27 @@ func (b *bench) refused(m *Machine) {
 	_ = os.Remove(filepath.Join(b.made, "bad.tutti"))
 }
 
-// interrupted: power cuts while an update is written, and while it is on trial.
+// interrupted: an update meets a damaged boot partition, and its power is cut while it
+// is written, and while the next one is on trial.
 func (b *bench) interrupted(m *Machine) {
 	name := filepath.Base(b.file(generic, "1.2", ".tutti"))
-	ended := make(chan struct{})
-	go func() { defer close(ended); _, _ = b.install("half/" + name) }()
+	entry, err := m.Card.Entry("A/kernel.img")
+	b.must(err)
+	_, err = b.Shell(b.Context(), fmt.Sprintf("dd if=/dev/zero of=/dev/vda1 bs=4 count=1 seek=%d conv=notrunc 2>&1", entry/4))
+	b.must(err)
+	ended, said := make(chan struct{}), ""
+	go func() { defer close(ended); said, _ = b.install("half/" + name) }()
 	select {
 	case <-b.halfway:
 	case <-ended:
-		b.Fatal("FAIL the update ended before its middle")
+		b.Fatalf("FAIL the update ended before its middle: %s", said)
 	}
 	time.Sleep(2 * time.Second)
 	m.PowerOff()
 	<-ended
+	if !strings.Contains(said, "damaged; repairing") {
+		b.Errorf("FAIL the update did not meet the damage: %s", said)
+	}
 	b.cycle(m, "power cut in the middle of writing an update")
 
 	if out, err := b.install(name); !strings.Contains(out, "starts on trial") {
