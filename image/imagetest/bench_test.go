@@ -34,7 +34,7 @@ type bench struct {
 	at    netip.Addr
 	*Speaker
 	server  string
-	halfway chan struct{}  // told when half of an update was sent
+	halfway chan time.Time // told when half of an update was sent
 	asked   chan time.Time // told when an update is asked for whose end never comes
 	version string         // that runs, in which slot
 	slot    string
@@ -51,7 +51,7 @@ func newBench(t *testing.T) *bench {
 	if err := netlab.Available(); err != nil {
 		t.Fatalf("%v: the test boots the images in an emulator that needs a network of its own", err)
 	}
-	b := &bench{T: t, began: time.Now(), dir: t.TempDir(), made: top(t, "build/imagetest"), halfway: make(chan struct{}, 1), asked: make(chan time.Time, 1)}
+	b := &bench{T: t, began: time.Now(), dir: t.TempDir(), made: top(t, "build/imagetest"), halfway: make(chan time.Time, 1), asked: make(chan time.Time, 1)}
 	lab := netlab.ForTest(t)
 	var err error
 	if b.house, b.at, err = Network(lab); err != nil {
@@ -167,7 +167,7 @@ func (b *bench) serve() {
 	mux := http.NewServeMux()
 	mux.Handle("/", http.FileServer(http.Dir(b.made)))
 	mux.HandleFunc("/half/{name}", func(w http.ResponseWriter, r *http.Request) {
-		b.breakOff(w, r, func(n int) int { return n / 2 }, func() { b.halfway <- struct{}{} })
+		b.breakOff(w, r, func(n int) int { return n / 2 }, func() { b.halfway <- time.Now() })
 	})
 	mux.HandleFunc("/endless/{name}", func(w http.ResponseWriter, r *http.Request) {
 		b.asked <- time.Now()

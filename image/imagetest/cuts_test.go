@@ -3,6 +3,7 @@
 package imagetest
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -13,12 +14,12 @@ import (
 )
 
 // A power cut comes within one of these: from power on until about the first sound,
-// while the speaker plays, and from the beginning of an update until well into its
-// system.
+// while the speaker plays, and from the beginning of an update until it waits for
+// its end.
 const (
 	cutStarting = 60 * time.Second
 	cutPlaying  = 10 * time.Second
-	cutUpdating = 60 * time.Second
+	cutUpdating = 15 * time.Second
 )
 
 // cuts: power cuts at random, CUTS of them.
@@ -71,20 +72,42 @@ func playing(_ *Machine, at time.Duration) { time.Sleep(at) }
 
 // updating cuts the power while an update is written, whose end never comes.
 func (b *bench) updating(m *Machine, at time.Duration) {
-	ended := make(chan string, 1)
-	go func() {
-		out, _ := b.install("endless/" + filepath.Base(b.file(generic, "1.2", ".tutti")))
-		ended <- out
-	}()
-	wait := func(until <-chan time.Time) {
-		select {
-		case <-until:
-		case out := <-ended:
-			b.Fatalf("FAIL the update ended before its end came: %s", out)
-		}
-	}
-	wait(b.asked)
-	wait(time.After(at))
+	update := b.begin("endless/" + filepath.Base(b.file(generic, "1.2", ".tutti")))
+	update.until(b.asked)
+	update.until(time.After(at))
 	m.PowerOff()
-	<-ended
+	update.end()
+}
+
+// begun is an update under way, which is not to end.
+type begun struct {
+	*bench
+	cancel context.CancelFunc
+	ended  chan string // tells what was printed
+}
+
+func (b *bench) begin(name string) *begun {
+	ctx, cancel := context.WithCancel(b.Context())
+	u := &begun{bench: b, cancel: cancel, ended: make(chan string, 1)}
+	go func() {
+		out, _ := b.Shell(ctx, "tutti-os update "+b.server+name)
+		u.ended <- out
+	}()
+	return u
+}
+
+// until waits for something that must come before the update's end.
+func (u *begun) until(what <-chan time.Time) {
+	u.Helper()
+	select {
+	case <-what:
+	case said := <-u.ended:
+		u.Fatalf("FAIL the update ended too early: %s", said)
+	}
+}
+
+// end gives up listening to the update, and returns what it printed.
+func (u *begun) end() string {
+	u.cancel()
+	return <-u.ended
 }

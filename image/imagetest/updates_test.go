@@ -111,17 +111,11 @@ func (b *bench) interrupted(m *Machine) {
 	b.must(err)
 	_, err = b.Shell(b.Context(), fmt.Sprintf("dd if=/dev/zero of=/dev/vda1 bs=4 count=1 seek=%d conv=notrunc 2>&1", entry/4))
 	b.must(err)
-	ended, said := make(chan struct{}), ""
-	go func() { defer close(ended); said, _ = b.install("half/" + name) }()
-	select {
-	case <-b.halfway:
-	case <-ended:
-		b.Fatalf("FAIL the update ended before its middle: %s", said)
-	}
+	update := b.begin("half/" + name)
+	update.until(b.halfway)
 	time.Sleep(2 * time.Second)
 	m.PowerOff()
-	<-ended
-	if !strings.Contains(said, "damaged; repairing") {
+	if said := update.end(); !strings.Contains(said, "damaged; repairing") {
 		b.Errorf("FAIL the update did not meet the damage: %s", said)
 	}
 	b.cycle(m, "power cut in the middle of writing an update")
