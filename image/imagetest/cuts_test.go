@@ -50,7 +50,7 @@ func (b *bench) cuts(m *Machine) {
 		b.cycle(m, fmt.Sprintf("power cut %d of %d, %.1f s into %s", i+1, n, at.Seconds(), kind.name))
 	}
 	slices.Sort(b.sounded)
-	b.pass("%d of %d random power cuts survived; sound after %.0f s, at most %.0f s", n, n, b.sounded[n/2].Seconds(), b.sounded[n-1].Seconds())
+	b.pass("%d of %d random power cuts survived; sound after a median of %.0f s, at most %.0f s", n, n, b.sounded[n/2].Seconds(), b.sounded[n-1].Seconds())
 }
 
 // starting lets the machine start for so long, after a cut.

@@ -25,8 +25,8 @@ const (
 )
 
 // TestImage makes images and lives with them in an emulator. CUTS is how many random
-// power cuts are made; REUSE=1 takes the images of an earlier run; PARTS picks some of what
-// is done with them, such as PARTS=look,tone.
+// power cuts are made, SEED makes those of an earlier run; REUSE=1 takes the images of
+// an earlier run; PARTS picks some of what is done with them, such as PARTS=look,tone.
 func TestImage(t *testing.T) {
 	b := newBench(t)
 	ok := t.Run(generic, func(t *testing.T) { b.within(t, b.generic) })
