@@ -16,7 +16,7 @@ import (
 
 const (
 	controlWait = 10 * time.Second
-	scanWait    = 8 * time.Second // the longest that a scan of both bands takes
+	scanWait    = 20 * time.Second // a scan of both bands takes 5 s, and longer on a busy board
 	scanLeast   = 3 * time.Second // a shorter one has not seen all
 )
 
