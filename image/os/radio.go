@@ -17,7 +17,7 @@ import (
 const (
 	controlWait = 10 * time.Second
 	scanWait    = 20 * time.Second // a scan of both bands takes 5 s, and longer on a busy board
-	scanLeast   = 3 * time.Second // a shorter one has not seen all
+	scanLeast   = 3 * time.Second  // a shorter one has not seen all
 )
 
 // radio is a wpa_supplicant of our own on the device. It belongs to one goroutine.
