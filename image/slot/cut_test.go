@@ -169,7 +169,7 @@ func (c *cut) replay() {
 
 // look repairs a boot partition and reports whether it starts the update.
 func (c *cut) look(state []byte, when string) (started int) {
-	name, root := filepath.Join(c.dir, "state"), filepath.Join(c.dir, "after")
+	name := filepath.Join(c.dir, "state")
 	c.must(os.WriteFile(name, state, 0o644))
 	var repair []byte
 	passes := 0
@@ -185,18 +185,7 @@ func (c *cut) look(state []byte, when string) (started int) {
 		c.Errorf("%s: %v\n%s", when, err, repair)
 	}
 	c.passes = max(c.passes, passes)
-	c.must(os.RemoveAll(root))
-	c.must(os.Mkdir(root, 0o755))
-	if out, err := exec.Command("mcopy", "-s", "-n", "-i", name, "::/", root).CombinedOutput(); err != nil {
-		c.Errorf("%s: %v\n%s", when, err, out)
-	}
-	found := map[string][]byte{}
-	c.must(fs.WalkDir(os.DirFS(root), ".", func(path string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			found[path], err = os.ReadFile(filepath.Join(root, path))
-		}
-		return err
-	}))
+	found := c.read(name, when)
 	for path, data := range c.files {
 		if !strings.HasPrefix(path, "B/") && path != "slot.txt" && !bytes.Equal(found[path], data) {
 			c.Errorf("%s: %s has changed\n%s", when, path, repair)
@@ -214,6 +203,23 @@ func (c *cut) look(state []byte, when string) (started int) {
 		c.Errorf("%s: the command line is %q", when, line)
 	}
 	return 1
+}
+
+// read returns all files of a boot partition.
+func (c *cut) read(name, when string) map[string][]byte {
+	root, found := filepath.Join(c.dir, "after"), map[string][]byte{}
+	c.must(os.RemoveAll(root))
+	c.must(os.Mkdir(root, 0o755))
+	if out, err := exec.Command("mcopy", "-s", "-n", "-i", name, "::/", root).CombinedOutput(); err != nil {
+		c.Errorf("%s: %v\n%s", when, err, out)
+	}
+	c.must(fs.WalkDir(os.DirFS(root), ".", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			found[path], err = os.ReadFile(filepath.Join(root, path))
+		}
+		return err
+	}))
+	return found
 }
 
 // starts reports whether the update is started next, or may be.
