@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"sync"
 	"time"
@@ -186,8 +187,10 @@ func (r *Relay) Apply(c config.Config) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	old := r.config
-	if c.Listen != old.Listen || c.HTTP != old.HTTP || c.Lines != old.Lines || c.Metrics != old.Metrics {
-		r.log.Warn("addresses to listen on are taken over at the next start only")
+	same := c.Listen == old.Listen && c.HTTP == old.HTTP && c.Lines == old.Lines && c.Metrics == old.Metrics &&
+		reflect.DeepEqual(c.TLS, old.TLS) && reflect.DeepEqual(c.TURN, old.TURN)
+	if !same {
+		r.log.Warn("addresses to listen on, [tls] and [turn] are taken over at the next start only")
 	}
 	if r.cert != nil {
 		if err := r.cert.Reload(); err != nil {

@@ -14,7 +14,7 @@ import (
 // out.
 func Print(w io.Writer, c Config) error {
 	var b strings.Builder
-	b.WriteString("# Settings of a Tutti relay. Every key may be left out; what stands here is then\n# used. The running relay takes a changed file over at once, but for addresses.\n")
+	b.WriteString("# Settings of a Tutti relay. Every key may be left out; what stands here is then\n# used. The running relay takes a changed file over, but for addresses, [tls] and [turn].\n")
 	table := ""
 	for _, k := range keys(reflect.ValueOf(&c).Elem(), "") {
 		b.WriteByte('\n')

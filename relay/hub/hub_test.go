@@ -58,6 +58,7 @@ func (s *stage) client() *client {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	_ = conn.SetReadBuffer(1 << 20)
 	s.t.Cleanup(func() { _ = conn.Close() })
 	return &client{UDPConn: conn, t: s.t, stage: s}
 }
@@ -436,6 +437,51 @@ func TestSignalAndDescription(t *testing.T) {
 	}
 	if text, _, err := s.Description("a/b", ""); err != nil || string(text) != "v=0" {
 		t.Errorf("%q, %v", text, err)
+	}
+}
+
+// TestAdmitUnproven: an SDK that cannot echo a challenge is served, as long as it
+// speaks now and then; one that echoes is served like anybody.
+func TestAdmitUnproven(t *testing.T) {
+	s := newStage(t, func(s *Settings) { s.AdmitUnproven = true })
+	old, able, source := s.client(), s.client(), s.client()
+	for _, c := range []*client{source, old, able} {
+		for range 3 {
+			c.say("HELLO")
+		}
+		c.say("JOIN:a::the name is long enough")
+		c.sync()
+	}
+	if len(old.lines) < 5 || !contains(old.lines, line.OK{Text: "joined"}) {
+		t.Fatalf("told %v", old.lines)
+	}
+	for _, c := range []*client{able, source} {
+		b, _ := line.Append(nil, wait[line.Challenge](c))
+		c.say(string(b))
+		c.sync()
+	}
+	sequence, payload := uint32(0), strings.Repeat("x", 1000)
+	play := func() {
+		for range 100 {
+			sequence++
+			source.say(string(packet(7, sequence, ostp.Opus, payload)))
+		}
+		source.sync()
+	}
+	for range 3 {
+		play()
+		able.sync()
+	}
+	old.say("HELLO") // or its own PING's answer is beyond its budget
+	if _, media := old.heard(); len(media) > 130 || len(media) < 100 {
+		t.Errorf("an old SDK that says nothing heard %d packets of 1 kB", len(media))
+	}
+	if _, media := able.heard(); len(media) != 300 {
+		t.Errorf("who echoed heard %d of 300", len(media))
+	}
+	play()
+	if _, media := old.heard(); len(media) != 100 {
+		t.Errorf("after speaking it heard %d of 100", len(media))
 	}
 }
 

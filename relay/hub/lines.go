@@ -89,6 +89,7 @@ func (h *Hub) stranger(o *origin, l line.Line, now int64) {
 				h.challenge(o, now)
 				return
 			}
+			h.challenge(o, now) // who can echo it is then served like anybody
 			o.visitor = h.gate.admit(o.addr, now)
 		}
 		if !o.visitor.talk.allow(now, lineEvery, lineBurst) {
