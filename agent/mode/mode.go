@@ -46,7 +46,7 @@ const (
 	LossBad   = 0.10                   // share lost for two seconds: the next way
 	LossGood  = 0.02
 	Hurry     = 60 * time.Millisecond // for another way to play, when the one that led does not
-	Recently  = time.Minute            // for so long a failure counts
+	Recently  = time.Minute           // for so long a failure counts
 )
 
 // retry is how long after a failure a mode is tried again, at first and at most.
