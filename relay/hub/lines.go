@@ -92,10 +92,10 @@ func (h *Hub) stranger(o *origin, l line.Line, now int64) {
 			h.challenge(o, now) // who can echo it is then served like anybody
 			o.visitor = h.gate.admit(o.addr, now)
 		}
-		if !o.visitor.talk.allow(now, lineEvery, lineBurst) {
-			h.counts.Limited.Add(1)
-			return
-		}
+	}
+	if !o.visitor.talk.allow(now, lineEvery, lineBurst) {
+		h.counts.Limited.Add(1)
+		return
 	}
 	switch l := l.(type) {
 	case line.Join:

@@ -65,17 +65,20 @@ func (p *Peer) run(ctx context.Context, user User) {
 	stop := context.AfterFunc(ctx, func() { _ = p.conn.Close() })
 	defer stop()
 	b := make([]byte, 2048)
-	for {
+	for useful := time.Now(); ; {
 		_ = p.conn.SetReadDeadline(time.Now().Add(idleFor))
 		n, err := p.conn.Read(b)
+		if user.Wanted() {
+			useful = time.Now()
+		}
 		var late interface{ Timeout() bool }
-		switch {
-		case err == nil:
-			user.Line(b[:n])
-		case errors.As(err, &late) && late.Timeout() && user.Wanted() && ctx.Err() == nil:
-		default:
+		silent := errors.As(err, &late) && late.Timeout()
+		if err != nil && !silent || ctx.Err() != nil || time.Since(useful) >= idleFor {
 			_ = p.conn.Close()
 			return
+		}
+		if err == nil {
+			user.Line(b[:n])
 		}
 	}
 }

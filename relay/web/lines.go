@@ -27,14 +27,7 @@ func (talker) Media(*hub.Shared) {}
 
 // ServeLines serves lines over TCP on l until Close; then it returns nil.
 func (s *Server) ServeLines(l net.Listener) error {
-	if !s.begin() {
-		return l.Close()
-	}
-	go func() {
-		defer s.wait.Done()
-		<-s.ctx.Done()
-		_ = l.Close()
-	}()
+	defer context.AfterFunc(s.ctx, func() { _ = l.Close() })()
 	for {
 		conn, err := l.Accept()
 		switch {
@@ -49,24 +42,21 @@ func (s *Server) ServeLines(l net.Listener) error {
 			time.Sleep(50 * time.Millisecond)
 			continue
 		}
-		if !s.seat() {
+		from, err := netip.ParseAddrPort(conn.RemoteAddr().String())
+		if err != nil || !s.seat(from.Addr()) {
 			_ = conn.Close()
 			continue
 		}
 		go func() {
-			defer s.unseat()
-			s.talk(conn)
+			defer s.unseat(from.Addr())
+			s.talk(conn, from)
 		}()
 	}
 }
 
 // talk serves one connection.
-func (s *Server) talk(conn net.Conn) {
+func (s *Server) talk(conn net.Conn, from netip.AddrPort) {
 	defer conn.Close()
-	from, err := netip.ParseAddrPort(conn.RemoteAddr().String())
-	if err != nil {
-		return
-	}
 	sink := talker{newQueue(&s.counts.Slow)}
 	guest := s.config.Hub.Connect(from, sink, false)
 	defer guest.Close()

@@ -25,6 +25,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"path"
 	"strings"
 	"sync"
@@ -33,6 +34,10 @@ import (
 
 	"github.com/tutti-audio/tutti/relay/hub"
 )
+
+// maxRequests is how many HTTP connections there are at a time that are no
+// WebSockets.
+const maxRequests = 1000
 
 // Config is what a server is made of.
 type Config struct {
@@ -70,12 +75,15 @@ type Server struct {
 	mux      *http.ServeMux
 	http     *http.Server
 	counts   counts
+	requests atomic.Int64 // HTTP connections now
 	ctx      context.Context
 	cancel   context.CancelFunc
 	wait     sync.WaitGroup
 
-	mu     sync.Mutex
-	closed bool // nothing begins any more
+	mu       sync.Mutex
+	closed   bool // nothing begins any more
+	seats    int  // taken, of Connections
+	networks map[netip.Prefix]int
 }
 
 // New makes a server; Serve or Handler put it to use.
@@ -83,7 +91,7 @@ func New(c Config) *Server {
 	if c.Ping == 0 {
 		c.Ping = pingEvery
 	}
-	s := &Server{config: c, mux: http.NewServeMux()}
+	s := &Server{config: c, mux: http.NewServeMux(), networks: map[netip.Prefix]int{}}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.Apply(c.Settings)
 	s.mux.HandleFunc("GET /healthz", s.getHealth)
@@ -94,6 +102,7 @@ func New(c Config) *Server {
 	s.http = &http.Server{
 		Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 30 * time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10, ErrorLog: slog.NewLogLogger(c.Log.Handler(), slog.LevelDebug),
+		ConnState: s.follow,
 	}
 	return s
 }
@@ -138,6 +147,19 @@ func (s *Server) crossOrigin(w http.ResponseWriter, r *http.Request) bool {
 	return false
 }
 
+// follow closes connections beyond maxRequests.
+func (s *Server) follow(c net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		if s.requests.Add(1) > maxRequests {
+			s.counts.Refused.Add(1)
+			_ = c.Close()
+		}
+	case http.StateHijacked, http.StateClosed:
+		s.requests.Add(-1)
+	}
+}
+
 // Serve answers requests on l until Close; then it returns nil.
 func (s *Server) Serve(l net.Listener) error {
 	err := s.http.Serve(l)
@@ -160,17 +182,6 @@ func (s *Server) Close() error {
 	}
 	s.wait.Wait()
 	return nil
-}
-
-// begin adds one to what Close waits for; false when that was called.
-func (s *Server) begin() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return false
-	}
-	s.wait.Add(1)
-	return true
 }
 
 // getHealth is 200 while the relay serves, and 503 once it drains.

@@ -23,6 +23,7 @@ import (
 const (
 	joinWithin = 10 * time.Second // of connecting
 	pingEvery  = 10 * time.Second
+	leastSeats = 16 // that each network may have
 )
 
 // socket is one WebSocket member. The library does the handshake, reads, and sends
@@ -66,19 +67,45 @@ func (s *socket) tell(what map[string]string) {
 	}
 }
 
-// seat takes one of the connections; false when none is left.
-func (s *Server) seat() bool {
-	if s.counts.Sockets.Add(1) > int64(s.settings.Load().Connections) || !s.begin() {
-		s.counts.Sockets.Add(-1)
+// seat takes one of the connections; false when none is left, or none for this
+// network, which may have a quarter of all.
+func (s *Server) seat(from netip.Addr) bool {
+	most := s.settings.Load().Connections
+	who := network(from)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.seats >= most || s.networks[who] >= max(most/4, leastSeats) {
 		s.counts.Refused.Add(1)
 		return false
 	}
+	s.seats++
+	s.networks[who]++
+	s.counts.Sockets.Add(1)
+	s.wait.Add(1)
 	return true
 }
 
-func (s *Server) unseat() {
+func (s *Server) unseat(from netip.Addr) {
+	who := network(from)
+	s.mu.Lock()
+	s.seats--
+	if s.networks[who]--; s.networks[who] == 0 {
+		delete(s.networks, who)
+	}
+	s.mu.Unlock()
 	s.counts.Sockets.Add(-1)
 	s.wait.Done()
+}
+
+// network is a /24 or a /56.
+func network(a netip.Addr) netip.Prefix {
+	a = a.Unmap().WithZone("")
+	bits := 56
+	if a.Is4() {
+		bits = 24
+	}
+	p, _ := a.Prefix(bits)
+	return p
 }
 
 // getSocket is /ws/audio and /ws.
@@ -91,11 +118,11 @@ func (s *Server) getSocket(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "use ?channel=NAME, and format=ostp, raw or rtp")
 		return
 	}
-	if !s.seat() {
+	if !s.seat(from.Addr()) {
 		fail(w, http.StatusServiceUnavailable, "this relay has as many connections as it may: use another, or try again later")
 		return
 	}
-	defer s.unseat()
+	defer s.unseat(from.Addr())
 	taken := &taker{ResponseWriter: w}
 	// The origin was checked by crossOrigin; the library would check it again by
 	// its own list.
