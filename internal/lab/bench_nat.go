@@ -45,7 +45,7 @@ func natPair(ctx context.Context, r *results, sending, hearing netlab.NAT) error
 		return err
 	}
 	defer w.close()
-	if err := w.startRelay(ctx, "[turn]\nmode = \"embedded\"\npublic = \""+relayAddress.String()+"\"\n"); err != nil {
+	if err := w.startRelay(ctx, "[turn]\nmode = \"embedded\"\npublic = \""+relayAddress+"\"\n"); err != nil {
 		return err
 	}
 	source, err := w.resident(sending, "source")
@@ -56,7 +56,7 @@ func natPair(ctx context.Context, r *results, sending, hearing netlab.NAT) error
 	if one.machine, err = w.resident(hearing, "Far"); err != nil {
 		return err
 	}
-	relay := relayAddress.String()
+	relay := relayAddress
 	if err := source.source(ctx, "--channel", "far", "--relay", relay, "tone:440:-6"); err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ func relayDemo(ctx context.Context) error {
 
 // stageRelayDemo builds the homes and starts the programs.
 func (w *world) stageRelayDemo(ctx context.Context) ([]*room, []act, error) {
-	if err := w.startRelay(ctx, "[turn]\nmode = \"embedded\"\npublic = \""+relayAddress.String()+"\"\n"); err != nil {
+	if err := w.startRelay(ctx, "[turn]\nmode = \"embedded\"\npublic = \""+relayAddress+"\"\n"); err != nil {
 		return nil, nil, err
 	}
 	source, err := w.resident(netlab.Restricted, "source")
@@ -67,9 +67,9 @@ func (w *world) stageRelayDemo(ctx context.Context) ([]*room, []act, error) {
 		return nil, nil, err
 	}
 	lossy := netlab.Conditions{Delay: natDelay, Jitter: natDelay / 2, Loss: 0.05}
-	err = errors.Join(rooms[1].link.Impair(netlab.ToHost, lossy), source.source(ctx, "--channel", "far", "--relay", relayAddress.String(), "tune"))
+	err = errors.Join(rooms[1].link.Impair(netlab.ToHost, lossy), source.source(ctx, "--channel", "far", "--relay", relayAddress, "tune"))
 	for _, r := range rooms {
-		err = errors.Join(err, r.speaker(ctx, "wav:"+r.recording(), "--channel", "far", "--relay", relayAddress.String()))
+		err = errors.Join(err, r.speaker(ctx, "wav:"+r.recording(), "--channel", "far", "--relay", relayAddress))
 	}
 	for _, r := range rooms {
 		err = errors.Join(err, waitPlaying(ctx, 15*time.Second, r.machine))
