@@ -22,7 +22,7 @@ const (
 	epoch   = timebase.House(1_763_800_000e9)
 	latency = 300 * time.Millisecond
 	frames  = 240 // of a packet
-	turn    = 5 * time.Millisecond
+	turn    = 10 * time.Millisecond
 )
 
 // house is a simulated speaker: a perfect card, a player, a sender 40 ppm fast, and
@@ -230,7 +230,7 @@ func TestTransitions(t *testing.T) {
 	}
 	current := h.ways[0]
 	current.join(m)
-	for range 600 {
+	for range 300 {
 		h.step()
 	}
 	var onLAN []float64
@@ -240,17 +240,17 @@ func TestTransitions(t *testing.T) {
 			next = h.ways[h.random.IntN(len(h.ways))]
 		}
 		next.join(m)
-		for range 100 + h.random.IntN(200) { // both run
+		for range 50 + h.random.IntN(100) { // both run
 			h.step()
 		}
 		next.path.Prefer()
 		current.leave()
 		current = next
-		for range 40 + h.random.IntN(800) {
+		for range 20 + h.random.IntN(150) {
 			h.step()
 		}
-		if current.exact && h.random.IntN(4) == 0 { // now and then it is let to arrive
-			for range 18000 {
+		if current.exact && h.random.IntN(5) == 0 { // now and then it is let to arrive
+			for range 9000 {
 				h.step()
 			}
 			onLAN = append(onLAN, math.Abs(float64(h.wrong())/1e3))
