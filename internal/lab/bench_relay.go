@@ -160,9 +160,18 @@ func relayListeners(ctx context.Context, r *results) error {
 		defer s.Close()
 		sources = append(sources, s)
 	}
-	var all []float64
+	program, err := buildFanOut(ctx)
+	if err != nil {
+		return err
+	}
+	var all, bare []float64
 	for range 3 {
 		const d = 8 * time.Second
+		datagrams, err := yardstick(ctx, program, c, 50, 3*time.Second)
+		if err != nil {
+			return err
+		}
+		bare = append(bare, datagrams/50)
 		copies, cpu, err := p.spent(func() { play(sources, 50, d) })
 		if err != nil {
 			return err
@@ -172,6 +181,7 @@ func relayListeners(ctx context.Context, r *results) error {
 		}
 		all = append(all, copies/50/cpu)
 	}
+	r.add("listeners of 20 ms Opus per core, a C loop that only sends", median(bare), "")
 	r.atLeast("listeners of 20 ms Opus per core, plain, median of 3", median(all), 8000, "")
 	return nil
 }
