@@ -93,21 +93,12 @@ func relayFanOut(ctx context.Context, r *results) error {
 	if err != nil {
 		return err
 	}
-	p, err := startRelay(ctx, "")
+	h, err := openHall(ctx)
 	if err != nil {
 		return err
 	}
-	defer p.stop()
-	c, err := newCrowd(p.udp, 1000)
-	if err != nil {
-		return err
-	}
-	defer c.close()
-	s, err := newRelaySource(p.udp, "bench/0")
-	if err != nil {
-		return err
-	}
-	defer s.Close()
+	defer h.close()
+	p, c, s := h.relay, h.crowd, h.source
 	for _, pace := range []float64{500, 50} {
 		var ratios, ours, theirs []float64
 		for range 5 {
@@ -188,21 +179,12 @@ func relayListeners(ctx context.Context, r *results) error {
 
 // relayDelay is from the source's send call to the arrival of the last copy of 1,000.
 func relayDelay(ctx context.Context, r *results) error {
-	p, err := startRelay(ctx, "")
+	h, err := openHall(ctx)
 	if err != nil {
 		return err
 	}
-	defer p.stop()
-	c, err := newCrowd(p.udp, 1000)
-	if err != nil {
-		return err
-	}
-	defer c.close()
-	s, err := newRelaySource(p.udp, "bench/0")
-	if err != nil {
-		return err
-	}
-	defer s.Close()
+	defer h.close()
+	p, s := h.relay, h.source
 	last, err := newListener(p.udp, "bench/0") // joined last, is sent to last
 	if err != nil {
 		return err
