@@ -21,7 +21,7 @@ RELAYBUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)'
 ARCHES  := arm-6 arm-7 arm64 amd64 riscv64
 AUDIO   ?=
 
-.PHONY: help build cross deb test-deb test-acme image test-image test-hotspot-vm unit demo test test-alsa-vm bench lint fuzz clean
+.PHONY: help build cross deb test-deb test-acme image test-image test-hotspot-vm unit demo relay-demo test test-alsa-vm bench lint fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
@@ -71,12 +71,13 @@ test-hotspot-vm: ## the set-up hotspot of an image, with radios of the kernel's 
 	$(MAKE) image BOARD=generic-arm64 IMAGEFLAGS="-version 0.1"
 	TUTTI_IMAGE=$(CURDIR)/build/image/tutti-generic-arm64-0.1.img $(GO) test -tags vm -count=1 -timeout 30m -v -run TestHotspot ./image/os
 
+test-image: TESTBOARD = $(if $(filter command line,$(origin BOARD)),$(BOARD))
 test-image: ## images in QEMU: sound, updates, power cuts; an hour; CUTS=50 cuts the power more often, BOARD picks one
 	@echo "boots the images in an emulator some thirty times, one after the other: an hour"
-	image/imagetest/prepare.sh
-	$(MAKE) --no-print-directory image BOARD=generic-arm64
-	$(MAKE) --no-print-directory image BOARD=pi64
-	$(GO) test -tags vm -count=1 -timeout 10h -v -run TestImage$(if $(filter command line,$(origin BOARD)),/$(BOARD)) ./image/imagetest
+	image/imagetest/prepare.sh && internal/vm/prepare.sh
+	$(GO) test -tags vm -count=1 -v -run TestCut ./image/slot
+	for board in $(or $(TESTBOARD),generic-arm64 pi64); do $(MAKE) --no-print-directory image BOARD=$$board || exit 1; done
+	$(GO) test -tags vm -count=1 -timeout 10h -v -run TestImage$(addprefix /,$(TESTBOARD)) ./image/imagetest
 
 unit: ## verify the units, and hold their exposure to 1.5 of 10
 	systemd/verify.sh
@@ -84,6 +85,11 @@ unit: ## verify the units, and hold their exposure to 1.5 of 10
 demo: build ## three speakers play in time for 20 s; AUDIO=FILE plays yours
 	$(GO) build -o build/lab ./internal/lab
 	./build/lab demo $(if $(AUDIO),"$(AUDIO)")
+
+relay-demo: build ## a relay, and three homes behind routers: how a stream leaves the house; 40 s
+	./internal/lab/prepare.sh
+	$(GO) build -o build/lab ./internal/lab
+	./build/lab relay-demo
 
 bench: build ## measure the figures of the README into build/bench.json; BENCH="sim lan" picks
 	$(GO) build -o build/lab ./internal/lab

@@ -109,7 +109,7 @@ func (s *Sending) hearPeer(b []byte, at timebase.Local, reply func([]byte) error
 func (s *Sending) iceServers() []*stun.URI {
 	if u := s.uplink.Load(); u != nil {
 		if m := u.Member(); m != nil {
-			return iceServers(context.Background(), m)
+			return iceServers(context.Background(), m, s.turn)
 		}
 	}
 	return nil
@@ -126,17 +126,23 @@ func takeSignal(l line.Signal, take func(from string, payload []byte)) {
 }
 
 // iceServers asks the relay for STUN and TURN servers; without any, only networks that
-// reach each other directly find a way.
-func iceServers(ctx context.Context, m *remote.Member) (all []*stun.URI) {
+// reach each other directly find a way. A TURN server is one more relay in the path, and
+// there is one already: unless it is allowed, it is asked for addresses only.
+func iceServers(ctx context.Context, m *remote.Member, turn bool) (all []*stun.URI) {
 	servers, err := m.ICEServers(ctx)
 	if err != nil {
 		return nil
 	}
 	for _, s := range servers {
 		for _, text := range s.URLs {
-			if u, err := stun.ParseURI(text); err == nil {
+			u, err := stun.ParseURI(text)
+			switch {
+			case err != nil:
+			case turn:
 				u.Username, u.Password = s.Username, s.Credential
 				all = append(all, u)
+			case u.Proto == stun.ProtoTypeUDP:
+				all = append(all, &stun.URI{Scheme: stun.SchemeTypeSTUN, Host: u.Host, Port: u.Port, Proto: u.Proto})
 			}
 		}
 	}
@@ -161,7 +167,7 @@ func (l *listening) joinPeer(ctx context.Context, path *merge.Path) (session, er
 			takeSignal(s, inbox.Take)
 		}
 	})
-	c := peer.Config{Servers: func() []*stun.URI { return iceServers(ctx, m) }, Clock: l.speaker.clock, Log: l.speaker.log}
+	c := peer.Config{Servers: func() []*stun.URI { return iceServers(ctx, m, l.speaker.config.Turn) }, Clock: l.speaker.clock, Log: l.speaker.log}
 	open := func(ctx context.Context, hear func([]byte, timebase.Local)) (remote.Transport, error) {
 		conn, err := peer.Dial(ctx, c, source, func(to string, b []byte) error { return sendSignal(m, to, b) }, inbox, hear)
 		if err != nil {

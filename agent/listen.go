@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -41,8 +42,9 @@ type listening struct {
 	lead    mode.Mode
 	member  membership // at the relay
 	events  chan event
-	ssrc    atomic.Uint32 // of the stream; 0: not known yet
-	over    bool          // the stream has ended
+	wait    sync.WaitGroup // for those who open ways
+	ssrc    atomic.Uint32  // of the stream; 0: not known yet
+	over    bool           // the stream has ended
 }
 
 // way is what is done about a mode.
@@ -70,6 +72,9 @@ func (s *Speaker) listen(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	l.member.dial = func() (*remote.Member, error) { return remote.Dial(ctx, s.membership(l.channel), nil) }
+	if l.possible(mode.LAN) {
+		s.say("joining", "found a source on the network", "")
+	}
 	tick := time.NewTicker(looking)
 	defer tick.Stop()
 	for ctx.Err() == nil && !l.over {
@@ -172,7 +177,7 @@ func (l *listening) open(ctx context.Context, m mode.Mode) {
 	path := l.merge.NewPath(m == mode.LAN)
 	l.ways[m] = way{path: path, cancel: cancel}
 	s := l.speaker
-	s.wait.Go(func() {
+	l.wait.Go(func() {
 		e := event{mode: m, path: path}
 		switch m {
 		case mode.LAN:
@@ -226,6 +231,8 @@ func (l *listening) take(e event) {
 	if w.session == nil {
 		if l.lead == mode.None {
 			s.say("waiting", "cannot join", e.err.Error())
+		} else {
+			s.log.Info("a way cannot be opened", "by", e.mode, "channel", l.channel, "reason", e.err)
 		}
 	} else {
 		s.log.Info("the stream has ended", "by", e.mode, "channel", l.channel, "reason", e.err)
@@ -267,10 +274,25 @@ func (l *listening) stillWanted() bool {
 	return l.speaker.stillWanted(stream.Channel, stream.SSRC, w.address)
 }
 
-// end closes every way.
+// end closes every way, also those that were just being opened, and waits.
 func (l *listening) end() {
 	for m := range l.ways {
 		l.shut(mode.Mode(m))
+	}
+	ended := make(chan struct{})
+	go func() {
+		l.wait.Wait()
+		close(ended)
+	}()
+	for waiting := true; waiting || len(l.events) > 0; {
+		select {
+		case e := <-l.events:
+			if e.session != nil {
+				_ = e.session.Close()
+			}
+		case <-ended:
+			waiting, ended = false, nil
+		}
 	}
 	l.member.close()
 }

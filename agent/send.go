@@ -30,6 +30,7 @@ type SendConfig struct {
 	Legacy           bool             // also announce for existing clients
 	Relay            *remote.Endpoint // that gets the stream, too; nil: none
 	Password         string           // of the channel there
+	Turn             bool             // peers may come by a TURN server
 }
 
 // Sending is a source on the network: sender, HTTP and announcement.
@@ -41,6 +42,7 @@ type Sending struct {
 	server  *http.Server
 	uplink  atomic.Pointer[remote.Uplink]
 	peers   *peer.Source // nil without a relay
+	turn    bool
 	address string
 	quit    chan struct{}
 	wait    sync.WaitGroup
@@ -52,7 +54,7 @@ func Send(c SendConfig) (*Sending, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot serve the description on %s: %w; choose another with --http", c.Listen, err)
 	}
-	s := &Sending{input: c.Input, address: listener.Addr().String(), quit: make(chan struct{})}
+	s := &Sending{input: c.Input, address: listener.Addr().String(), quit: make(chan struct{}), turn: c.Turn}
 	c.HTTP = uint16(listener.Addr().(*net.TCPAddr).Port)
 	c.Source = c.Input
 	if c.Relay != nil {

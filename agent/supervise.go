@@ -21,6 +21,7 @@ func (s *Speaker) supervise() {
 		cancel()
 	})
 	for ctx.Err() == nil {
+		s.say("searching", s.searching(), "")
 		s.listen(ctx)
 		if s.mayHear() {
 			continue
@@ -170,8 +171,14 @@ func (s *Speaker) channel() string {
 }
 
 func (s *Speaker) searching() string {
-	if c := s.channel(); c != "" {
+	c := s.channel()
+	switch {
+	case c != "" && s.relay != nil:
+		return "no source of channel " + c + " is on the network or at the relay"
+	case c != "":
 		return "no source of channel " + c + " is on the network"
+	case s.relay != nil:
+		return "no source is on the network; to hear one by the relay, choose a channel"
 	}
 	return "no source is on the network"
 }

@@ -25,6 +25,7 @@ type Config struct {
 	Source     string
 	Relay      string
 	Password   string
+	Turn       bool
 	Output     string
 	ChannelMap string
 	Volume     int

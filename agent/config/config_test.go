@@ -17,6 +17,7 @@ room = 'Ground floor'
 channel = "house/1"
 relay = "relay.example.org:5100"
 password = "open sesame"
+turn = true
 source = "[fe80::1%eth0]:8401"
 output = "virtual:ppm=120"
 channel_map = "3+4"
@@ -57,7 +58,7 @@ volume_step = 2
 	if err := Parse("f", []byte(text), &c); err != nil {
 		t.Fatal(err)
 	}
-	want := Config{Name: "Küche", Room: "Ground floor", Channel: "house/1", Source: "[fe80::1%eth0]:8401", Relay: "relay.example.org:5100", Password: "open sesame", Output: "virtual:ppm=120",
+	want := Config{Name: "Küche", Room: "Ground floor", Channel: "house/1", Source: "[fe80::1%eth0]:8401", Relay: "relay.example.org:5100", Password: "open sesame", Turn: true, Output: "virtual:ppm=120",
 		ChannelMap: "3+4", Volume: 7, TrimMS: -12.5, Interface: "eth0", StateDir: "/var/lib/x", Tolerant: true, Legacy: false,
 		LogLevel: "debug", HTTP: HTTP{Listen: "127.0.0.1:9000", Key: "correct-horse"}, HostSkewPPM: -100,
 		Hardware: Hardware{DAC: "wm8960", AmplifierPin: "GPIO22", AmplifierOn: "low", AmplifierIdleS: 5, AmplifierSettleMS: 80.5,

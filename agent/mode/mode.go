@@ -41,12 +41,12 @@ const (
 	Prove     = time.Second            // a better way must be well for so long before it leads
 	ProveSlow = 5 * time.Second        // after it has failed lately
 	Overlap   = 2 * time.Second        // the old way goes on for so long
-	Stalled   = 120 * time.Millisecond // without media: open the next way
+	Stalled   = 110 * time.Millisecond // without media: open the next way
 	Lost      = 400 * time.Millisecond // without media: let the next way lead
 	LossBad   = 0.10                   // share lost for two seconds: the next way
 	LossGood  = 0.02
-	Hurry     = 150 * time.Millisecond // for another way to play, when the one that led does not
-	Recently  = time.Minute            // for so long a failure counts
+	Hurry     = 60 * time.Millisecond // for another way to play, when the one that led does not
+	Recently  = time.Minute           // for so long a failure counts
 )
 
 // retry is how long after a failure a mode is tried again, at first and at most.

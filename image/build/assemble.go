@@ -187,7 +187,7 @@ func (b *build) makeFAT(ctx context.Context, to string, files map[string][]byte)
 	if err := b.blank(to, disk.BootSize); err != nil {
 		return err
 	}
-	mkfs := exec.CommandContext(ctx, "mkfs.vfat", "-F", "32", "-n", "TUTTI", "-i", fmt.Sprintf("%08x", b.signature), "--invariant", to)
+	mkfs := exec.CommandContext(ctx, "mkfs.vfat", "-F", "32", "-s", "4", "-n", "TUTTI", "-i", fmt.Sprintf("%08x", b.signature), "--invariant", to)
 	if err := run(mkfs); err != nil {
 		return err
 	}

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"crypto/ed25519"
+	"crypto/x509"
 	"encoding/base64"
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -44,7 +46,7 @@ func configure(ctx context.Context, t *rootfs.Tree, o options, public ed25519.Pu
 func prune(t *rootfs.Tree) {
 	gone := []string{
 		"dev/", "usr/share/doc/", "usr/share/man/", "usr/share/locale/", "usr/share/info/", "usr/share/lintian/", "usr/share/bug/", "usr/share/bash-completion/",
-		"usr/share/zsh/", "usr/share/initramfs-tools/", "usr/share/polkit-1/", "usr/share/perl", "usr/lib/udev/hwdb.d/", "var/cache/", "var/log/",
+		"usr/share/zsh/", "usr/share/initramfs-tools/", "usr/share/polkit-1/", "usr/share/perl", "usr/lib/udev/hwdb.d/", "usr/lib/systemd/catalog/", "var/cache/", "var/log/",
 		"var/lib/apt/", "etc/apt/", "etc/kernel/", "etc/initramfs-tools/", "boot/System.map", "usr/lib/aarch64-linux-gnu/perl", "usr/lib/arm-linux-gnueabi/perl",
 	}
 	drivers := []string{
@@ -69,7 +71,8 @@ func prune(t *rootfs.Tree) {
 	})
 }
 
-// certificates makes the one file that programs read.
+// certificates makes the one file that programs read: without it no update comes by
+// HTTPS.
 func certificates(t *rootfs.Tree) error {
 	var all []byte
 	for _, name := range t.List("usr/share/ca-certificates/mozilla/") {
@@ -81,6 +84,9 @@ func certificates(t *rootfs.Tree) error {
 			return err
 		}
 		all = append(all, b...)
+	}
+	if !x509.NewCertPool().AppendCertsFromPEM(all) {
+		return errors.New("usr/share/ca-certificates/mozilla holds no certificate: fetch Debian's packages again with -fresh")
 	}
 	t.Put("etc/ssl/certs/ca-certificates.crt", 0o644, all)
 	return nil
@@ -160,8 +166,9 @@ func files(t *rootfs.Tree) {
 	}
 	for name, to := range map[string]string{
 		"etc/mtab": "../proc/self/mounts", "etc/resolv.conf": "../run/systemd/resolve/stub-resolv.conf", "etc/localtime": "/usr/share/zoneinfo/Etc/UTC",
-		// Debian's script chooses among these; without them no country is known to Wi-Fi.
+		// Debian's scripts choose among alternatives; without the first no country is known to Wi-Fi.
 		"usr/lib/firmware/regulatory.db": "regulatory.db-debian", "usr/lib/firmware/regulatory.db.p7s": "regulatory.db.p7s-debian",
+		"usr/bin/awk": "mawk", "usr/bin/which": "which.debianutils",
 		"etc/tutti/tutti.toml": "/data/tutti/tutti.toml", "root/.ssh": "/data/tutti/ssh", "etc/dropbear": "/data/tutti/dropbear",
 	} {
 		t.Remove(func(n string) bool { return n == name || strings.HasPrefix(n, name+"/") })
@@ -206,7 +213,7 @@ func units(t *rootfs.Tree) error {
 	for _, unit := range []string{
 		"getty@.service", "serial-getty@.service", "console-getty.service", "systemd-firstboot.service", "systemd-machine-id-commit.service",
 		"apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer", "e2scrub_reap.service", "fstrim.timer", "man-db.timer",
-		"wpa_supplicant.service", "systemd-hwdb-update.service", "ldconfig.service", "systemd-networkd-wait-online.service", "systemd-pcrmachine.service",
+		"wpa_supplicant.service", "systemd-hwdb-update.service", "systemd-journal-catalog-update.service", "ldconfig.service", "systemd-networkd-wait-online.service", "systemd-pcrmachine.service",
 	} {
 		t.Link(dir+path.Base(unit), "/dev/null")
 	}

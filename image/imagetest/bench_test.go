@@ -34,7 +34,11 @@ type bench struct {
 	at    netip.Addr
 	*Speaker
 	server  string
-	halfway chan struct{} // told when half of an update was sent
+	halfway chan time.Time // told when half of an update was sent
+	asked   chan time.Time // told when an update is asked for whose end never comes
+	version string         // that runs, in which slot
+	slot    string
+	sounded []time.Duration // from power on to sound, after power cuts
 	checks  int
 }
 
@@ -47,7 +51,7 @@ func newBench(t *testing.T) *bench {
 	if err := netlab.Available(); err != nil {
 		t.Fatalf("%v: the test boots the images in an emulator that needs a network of its own", err)
 	}
-	b := &bench{T: t, began: time.Now(), dir: t.TempDir(), made: top(t, "build/imagetest"), halfway: make(chan struct{}, 1)}
+	b := &bench{T: t, began: time.Now(), dir: t.TempDir(), made: top(t, "build/imagetest"), halfway: make(chan time.Time, 1), asked: make(chan time.Time, 1)}
 	lab := netlab.ForTest(t)
 	var err error
 	if b.house, b.at, err = Network(lab); err != nil {
@@ -155,7 +159,7 @@ func (b *bench) hash(file string) string {
 }
 
 // serve gives the folder of images out. Of what is asked for as /half/NAME it stops
-// in the middle.
+// in the middle, and as /endless/NAME before its last byte.
 func (b *bench) serve() {
 	var listener net.Listener
 	b.must(b.house.Do(func() (err error) { listener, err = net.Listen("tcp4", b.at.String()+":0"); return err }))
@@ -163,20 +167,29 @@ func (b *bench) serve() {
 	mux := http.NewServeMux()
 	mux.Handle("/", http.FileServer(http.Dir(b.made)))
 	mux.HandleFunc("/half/{name}", func(w http.ResponseWriter, r *http.Request) {
-		data, err := os.ReadFile(filepath.Join(b.made, r.PathValue("name")))
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusNotFound)
-			return
-		}
-		w.Header().Set("Content-Length", fmt.Sprint(len(data)))
-		_, _ = w.Write(data[:len(data)/2])
-		b.halfway <- struct{}{}
-		<-r.Context().Done()
+		b.breakOff(w, r, func(n int) int { return n / 2 }, func() { b.halfway <- time.Now() })
+	})
+	mux.HandleFunc("/endless/{name}", func(w http.ResponseWriter, r *http.Request) {
+		b.asked <- time.Now()
+		b.breakOff(w, r, func(n int) int { return n - 1 }, func() {})
 	})
 	server := &http.Server{Handler: mux}
 	done := make(chan struct{})
 	go func() { defer close(done); _ = server.Serve(listener) }()
 	b.Cleanup(func() { _ = server.Close(); <-done })
+}
+
+// breakOff serves the beginning of a file, and then nothing.
+func (b *bench) breakOff(w http.ResponseWriter, r *http.Request, part func(n int) int, sent func()) {
+	data, err := os.ReadFile(filepath.Join(b.made, r.PathValue("name")))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Length", fmt.Sprint(len(data)))
+	_, _ = w.Write(data[:part(len(data))])
+	sent()
+	<-r.Context().Done()
 }
 
 // play starts a source that plays until this part of the test ends.

@@ -76,6 +76,23 @@ func (c Card) Write(name string, data []byte) error {
 	return nil
 }
 
+// Entry returns where, in the boot partition, its table says how a file goes on after
+// its first cluster.
+func (c Card) Entry(name string) (at int64, err error) {
+	const reserved = 32 * disk.SectorSize // before the table, by mkfs.vfat
+	boot, err := c.boot()
+	if err != nil {
+		return 0, err
+	}
+	out, err := exec.Command("mshowfat", "-i", boot, "::"+name).CombinedOutput()
+	_, clusters, _ := strings.Cut(string(out), "<") // "::A/kernel.img <1379-19767>"
+	var first int64
+	if _, scanned := fmt.Sscanf(clusters, "%d", &first); err != nil || scanned != nil {
+		return 0, fmt.Errorf("mshowfat %s: %w: %s", name, errors.Join(err, scanned), out)
+	}
+	return reserved + 4*first, nil
+}
+
 // Find returns the partitions in which a text stands anywhere, in files or in what
 // is left of them. 0 is the space outside of partitions.
 func (c Card) Find(text string) (partitions []int, err error) {

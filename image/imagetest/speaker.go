@@ -80,7 +80,7 @@ func (s *Speaker) Status(ctx context.Context) (status Status, err error) {
 func (s *Speaker) Shell(ctx context.Context, command string) (string, error) {
 	cmd := s.Host.Command(ctx, "ssh", "-F", "/dev/null", "-i", s.Key, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o", "ConnectTimeout=20",
 		"-o", "ServerAliveInterval=10", "-o", "ServerAliveCountMax=6", "-o", "LogLevel=ERROR", "-o", "StrictHostKeyChecking=accept-new",
-		"-o", "UserKnownHostsFile="+filepath.Join(filepath.Dir(s.Key), "known_hosts"), "root@"+linkLocal+"%"+tap, command)
+		"-o", "UserKnownHostsFile="+s.knownHosts(), "root@"+linkLocal+"%"+tap, command)
 	var said netlab.Transcript
 	cmd.Stdout, cmd.Stderr = &said, &said
 	err := s.Host.Run(cmd)
@@ -90,6 +90,9 @@ func (s *Speaker) Shell(ctx context.Context, command string) (string, error) {
 	}
 	return out, err
 }
+
+// knownHosts is the file with the host's key.
+func (s *Speaker) knownHosts() string { return filepath.Join(filepath.Dir(s.Key), "known_hosts") }
 
 // ShellUntil waits until a command can be run and its output has a text in it.
 func (s *Speaker) ShellUntil(ctx context.Context, command, want string) (out string, err error) {

@@ -6,10 +6,8 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -44,7 +42,8 @@ func (b *bench) update(m *Machine) {
 		b.Errorf("FAIL an update during the trial: %q, %v", out, err)
 	}
 	b.must(m.Says(b.Context(), "update 1.1 is good: slot B stays"))
-	b.system("1.1", "B", "found good")
+	b.version, b.slot = "1.1", "B"
+	b.system(b.version, b.slot, "found good")
 	b.pass("after a minute without a fault it is found good")
 	b.cycle(m, "a power cut afterwards")
 }
@@ -54,7 +53,7 @@ func (b *bench) trial(version, slot string) error {
 	return err
 }
 
-// cycle cuts the power: then 1.1 in slot B starts and plays.
+// cycle cuts the power: then the same system starts and plays.
 func (b *bench) cycle(m *Machine, after string) {
 	b.Helper()
 	m.PowerOff()
@@ -62,8 +61,9 @@ func (b *bench) cycle(m *Machine, after string) {
 	b.hears(m, 0)
 	heard := time.Since(m.On)
 	b.up(m)
-	b.system("1.1", "B", "found good")
-	b.pass("%s: 1.1 in slot B starts, found good, and plays after %.0f s", after, heard.Seconds())
+	b.system(b.version, b.slot, "found good")
+	b.pass("%s: %s in slot %s starts, found good, and plays after %.0f s", after, b.version, b.slot, heard.Seconds())
+	b.sounded = append(b.sounded, heard)
 }
 
 // refused: updates that must not be taken.
@@ -103,19 +103,21 @@ func (b *bench) refused(m *Machine) {
 	_ = os.Remove(filepath.Join(b.made, "bad.tutti"))
 }
 
-// interrupted: power cuts while an update is written, and while it is on trial.
+// interrupted: an update meets a damaged boot partition, and its power is cut while it
+// is written, and while the next one is on trial.
 func (b *bench) interrupted(m *Machine) {
 	name := filepath.Base(b.file(generic, "1.2", ".tutti"))
-	ended := make(chan struct{})
-	go func() { defer close(ended); _, _ = b.install("half/" + name) }()
-	select {
-	case <-b.halfway:
-	case <-ended:
-		b.Fatal("FAIL the update ended before its middle")
-	}
+	entry, err := m.Card.Entry("A/kernel.img")
+	b.must(err)
+	_, err = b.Shell(b.Context(), fmt.Sprintf("dd if=/dev/zero of=/dev/vda1 bs=4 count=1 seek=%d conv=notrunc 2>&1", entry/4))
+	b.must(err)
+	update := b.begin("half/" + name)
+	update.until(b.halfway)
 	time.Sleep(2 * time.Second)
 	m.PowerOff()
-	<-ended
+	if said := update.end(); !strings.Contains(said, "damaged; repairing") {
+		b.Errorf("FAIL the update did not meet the damage: %s", said)
+	}
 	b.cycle(m, "power cut in the middle of writing an update")
 
 	if out, err := b.install(name); !strings.Contains(out, "starts on trial") {
@@ -136,25 +138,6 @@ func (b *bench) rollback(m *Machine) {
 	from, _ := Heard(m.Sound(), 0)
 	b.hears(m, len(from))
 	b.up(m)
-	b.system("1.1", "B", "found good")
+	b.system(b.version, b.slot, "found good")
 	b.pass("an update whose speaker does not start goes back by itself, and 1.1 in slot B plays")
-}
-
-// cuts: random power cuts within a minute of power on.
-func (b *bench) cuts(m *Machine) {
-	n := 5
-	if v, err := strconv.Atoi(os.Getenv("CUTS")); err == nil {
-		n = v
-	}
-	seed := uint64(time.Now().UnixNano())
-	random := rand.New(rand.NewPCG(seed, 0))
-	b.note("%d power cuts at random, seed %d", n, seed)
-	for i := range n {
-		m.PowerOff()
-		b.must(m.PowerOn(b.Context()))
-		at := time.Duration(random.Int64N(int64(time.Minute)))
-		time.Sleep(at)
-		b.cycle(m, fmt.Sprintf("power cut %d of %d, %.1f s after power on", i+1, n, at.Seconds()))
-	}
-	b.pass("%d of %d random power cuts survived", n, n)
 }

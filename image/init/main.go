@@ -62,15 +62,22 @@ func start() error {
 	return switchRoot()
 }
 
-// count tells the loader that the slot was started, and starts the machine again if
-// another one should be running.
+// count tells the loader that the slot was started on trial, and starts the machine
+// again if another one should be running. The partition, which may need repair after a
+// power cut, is written only if there is something to count: one sector of one file.
 func (m medium) count(slot disk.Slot) error {
-	if err := m.mountBoot("/boot", 0); err != nil {
+	if err := m.mountBoot("/boot", unix.MS_RDONLY); err != nil {
 		return err
 	}
 	loader, err := boot.Open("/boot")
 	if err != nil {
 		return err
+	}
+	if trial, err := loader.OnTrial(slot); err != nil || !trial {
+		return errors.Join(err, unix.Unmount("/boot", 0))
+	}
+	if err := unix.Mount("", "/boot", "", bootFlags|unix.MS_REMOUNT, bootOptions); err != nil {
+		return fmt.Errorf("make the boot partition writable: %w", err)
 	}
 	wrong, err := loader.Started(slot)
 	if wrong && err == nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/tutti-audio/tutti/image/card"
 	"github.com/tutti-audio/tutti/image/disk"
+	"github.com/tutti-audio/tutti/image/slot"
 )
 
 // medium is the card that we were started from.
@@ -47,11 +48,14 @@ func (m medium) waitPartitions(end time.Time) error {
 	}
 }
 
-const bootFlags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_NOATIME
+const (
+	bootFlags   = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_NOATIME
+	bootOptions = "umask=0077"
+)
 
 func (m medium) mountBoot(at string, flags uintptr) error {
 	_ = os.MkdirAll(at, 0o755)
-	if err := unix.Mount(m.Partition(disk.Boot), at, "vfat", bootFlags|flags, "umask=0077"); err != nil {
+	if err := unix.Mount(m.Partition(disk.Boot), at, "vfat", bootFlags|flags, bootOptions); err != nil {
 		return fmt.Errorf("mount the boot partition: %w", err)
 	}
 	return nil
@@ -78,20 +82,14 @@ func (m medium) mount(slot disk.Slot) error {
 	return m.mountBoot("/root/boot", unix.MS_RDONLY)
 }
 
-// repairBoot repairs the boot partition after a power cut while it was writable. FAT
-// has no journal: with half an update's files in it, it would refuse the next one.
-// Only files of the idle slot are written there, so that only those can be lost.
+// repairBoot repairs the boot partition if the power was cut while it was written. Only
+// files of the idle slot are written there, so that only those can be lost.
 func (m medium) repairBoot() {
-	const state, dirty = 0x41, 1 // in the first sector of FAT32: it was not unmounted
-	f, err := os.Open(m.Partition(disk.Boot))
+	repaired, err := slot.Repair(func(option string) ([]byte, error) { return m.run(disk.Boot, "fsck.vfat", option) })
 	if err != nil {
-		return // mounting it will say why
-	}
-	defer f.Close()
-	var b [1]byte
-	if _, err := f.ReadAt(b[:], state); err == nil && b[0]&dirty != 0 {
-		fmt.Println("tutti-init: the power was cut while the boot partition was written; repairing it")
-		m.tool(disk.Boot, "fsck.vfat", "-a", "-w")
+		fmt.Println("tutti-init:", err)
+	} else if repaired {
+		fmt.Println("tutti-init: the power was cut while the boot partition was written; it is repaired")
 	}
 }
 
@@ -133,9 +131,9 @@ func (m medium) short() bool {
 	return s.Blocks*uint64(s.Bsize) < size/100*(100-most)
 }
 
-// tool runs one of the slot's own programs on a partition; they want to see /dev and
+// run runs one of the slot's own programs on a partition; they want to see /dev and
 // /proc.
-func (m medium) tool(partition int, name string, args ...string) {
+func (m medium) run(partition int, name string, args ...string) ([]byte, error) {
 	for _, at := range []string{"/dev", "/proc"} {
 		if err := unix.Mount(at, "/root"+at, "", unix.MS_BIND, ""); err == nil {
 			defer func() { _ = unix.Unmount("/root"+at, 0) }()
@@ -144,7 +142,12 @@ func (m medium) tool(partition int, name string, args ...string) {
 	cmd := exec.Command("/usr/sbin/"+name, append(args, m.Partition(partition))...)
 	cmd.SysProcAttr = &unix.SysProcAttr{Chroot: "/root"}
 	cmd.Dir = "/"
-	out, err := cmd.CombinedOutput()
+	return cmd.CombinedOutput()
+}
+
+// tool runs such a program, and tells if it fails.
+func (m medium) tool(partition int, name string, args ...string) {
+	out, err := m.run(partition, name, args...)
 	const repaired = 1 // the exit code of all fsck: there was something, and it is well
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && strings.Contains(name, "fsck") && exit.ExitCode() == repaired {
 		err = nil

@@ -176,14 +176,12 @@ func (s *spot) rewriteCard() error {
 			return err
 		}
 	}
-	return writable(func() error {
-		if wrong != nil {
-			if err := store(oldSettings, text, 0o644); err != nil {
-				return err
-			}
+	if wrong != nil {
+		if err := writable(func() error { return overwrite(oldSettings, text) }); err != nil {
+			return err
 		}
-		return store(cardSettings, changed, 0o644)
-	})
+	}
+	return changeCard(changed)
 }
 
 // hasAddress reports whether the device has an address that the network gave it.

@@ -21,6 +21,8 @@ import (
 const guestUnit = `[Unit]
 Before=tutti-hotspot.service
 [Service]
+Type=notify
+TimeoutStartSec=10min
 ExecStart=/bin/sh -c 'mount -o ro /dev/vdb /mnt && exec /mnt/hotspotguest >/dev/ttyAMA0 2>&1'
 `
 

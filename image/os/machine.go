@@ -14,6 +14,7 @@ import (
 	"github.com/tutti-audio/tutti/image/boot"
 	"github.com/tutti-audio/tutti/image/card"
 	"github.com/tutti-audio/tutti/image/disk"
+	"github.com/tutti-audio/tutti/image/slot"
 )
 
 const (
@@ -66,15 +67,32 @@ func publicKey() (ed25519.PublicKey, error) {
 	return key, nil
 }
 
+// How the boot partition is mounted, if not for writing.
+const (
+	bootFlags   = unix.MS_RDONLY | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_NOATIME
+	bootOptions = "umask=0077"
+)
+
 // writable runs work with the boot partition writable, and makes it read-only again.
 func writable(work func() error) error {
-	const flags = unix.MS_REMOUNT | unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC | unix.MS_NOATIME
-	if err := unix.Mount("", bootDir, "", flags, "umask=0077"); err != nil {
+	if err := unix.Mount("", bootDir, "", unix.MS_REMOUNT|bootFlags&^unix.MS_RDONLY, bootOptions); err != nil {
 		return fmt.Errorf("make the boot partition writable: %w", err)
 	}
 	err := work()
 	unix.Sync()
-	return errors.Join(err, unix.Mount("", bootDir, "", flags|unix.MS_RDONLY, "umask=0077"))
+	return errors.Join(err, unix.Mount("", bootDir, "", unix.MS_REMOUNT|bootFlags, bootOptions))
+}
+
+// repair repairs the boot partition while the system runs.
+func (m *machine) repair() error {
+	device := m.card.Partition(disk.Boot)
+	if err := unix.Unmount(bootDir, 0); err != nil {
+		return fmt.Errorf("unmount the boot partition: %w: switch the speaker off and on, which repairs it, and try again", err)
+	}
+	_, err := slot.Repair(func(option string) ([]byte, error) {
+		return exec.Command("fsck.vfat", option, device).CombinedOutput()
+	})
+	return errors.Join(err, unix.Mount(device, bootDir, "vfat", bootFlags, bootOptions))
 }
 
 // restart has systemd stop everything in order and the machine start again.

@@ -16,8 +16,8 @@ import (
 
 const (
 	controlWait = 10 * time.Second
-	scanWait    = 8 * time.Second // the longest that a scan of both bands takes
-	scanLeast   = 3 * time.Second // a shorter one has not seen all
+	scanWait    = 20 * time.Second // a scan of both bands takes 5 s, and longer on a busy board
+	scanLeast   = 3 * time.Second  // a shorter one has not seen all
 )
 
 // radio is a wpa_supplicant of our own on the device. It belongs to one goroutine.
@@ -112,16 +112,18 @@ func (r *radio) read(until time.Time) (string, error) {
 
 // scan looks which networks are around; that works only before our own is open.
 func (s *spot) scan(ctx context.Context) error {
+	s.networks = nil
 	r, err := startRadio(hotspot.Idle(controlDir, s.choice.Country))
 	if err != nil {
 		return err
 	}
 	defer r.close()
-	begin := time.Now()
-	if answer, err := r.ask("SCAN"); err != nil || strings.HasPrefix(answer, "FAIL") && !strings.Contains(answer, "BUSY") {
-		return errors.Join(err, fmt.Errorf("looking for networks: %s: is the Wi-Fi of this board switched off?", strings.TrimSpace(answer)))
-	}
-	for time.Since(begin) < scanWait {
+	for begin := time.Now(); time.Since(begin) < scanWait; {
+		if len(s.networks) == 0 { // not yet, or this look heard nobody
+			if err := r.look(); err != nil {
+				return err
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -136,6 +138,15 @@ func (s *spot) scan(ctx context.Context) error {
 		}
 	}
 	fmt.Printf("%d networks are around\n", len(s.networks))
+	return nil
+}
+
+// look has the radio look for networks, if it is not doing so already.
+func (r *radio) look() error {
+	answer, err := r.ask("SCAN")
+	if err != nil || strings.HasPrefix(answer, "FAIL") && !strings.Contains(answer, "BUSY") {
+		return errors.Join(err, fmt.Errorf("looking for networks: %s: is the Wi-Fi of this board switched off?", strings.TrimSpace(answer)))
+	}
 	return nil
 }
 

@@ -22,6 +22,7 @@ const (
 	cardNetwork   = bootDir + "/network-config"
 	cardDAC       = bootDir + "/dac.txt"
 	agentSettings = dataDir + "/tutti.toml"
+	cardChange    = dataDir + "/card.toml" // what is being written as cardSettings
 	wifiSettings  = dataDir + "/wifi/wpa_supplicant.conf"
 	sshKeys       = dataDir + "/ssh/authorized_keys"
 	defaultName   = "tutti"
@@ -30,6 +31,12 @@ const (
 // takeOver reads the settings on the boot partition and puts them where they work.
 // With a mistake in them everything stays as it was, and the card says so in a file.
 func takeOver() error {
+	if change, err := os.ReadFile(cardChange); err == nil {
+		fmt.Println("the power was cut while tutti.toml was written; writing it again")
+		if err := changeCard(change); err != nil {
+			return err
+		}
+	}
 	text, err := os.ReadFile(cardSettings)
 	if errors.Is(err, os.ErrNotExist) {
 		text, err = setup.Example, nil
@@ -88,7 +95,8 @@ func tell(problem error) error {
 	return writable(func() error { return os.WriteFile(cardProblem, text, 0o644) })
 }
 
-// store writes a file that is wholly there or not at all, if it is not so already.
+// store writes a file that is wholly there or not at all, if it is not so already; when
+// it returns, no power cut takes the file away again.
 func store(name string, data []byte, mode os.FileMode) error {
 	if old, err := os.ReadFile(name); err == nil && bytes.Equal(old, data) {
 		return nil
@@ -104,7 +112,14 @@ func store(name string, data []byte, mode os.FileMode) error {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return os.Rename(name+".new", name)
+	if err := os.Rename(name+".new", name); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(name))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // setHostname names the machine; without a name it is called after its network
@@ -206,14 +221,27 @@ func wipe(name string) error {
 	return os.Remove(name)
 }
 
-// overwrite replaces a file's contents by others of the same length, where they are.
+// changeCard replaces the card's tutti.toml. FAT cannot do that at once: the new one is
+// kept on the data partition meanwhile, and the next start finishes what a power cut
+// has ended.
+func changeCard(text []byte) error {
+	if err := store(cardChange, text, 0o600); err != nil {
+		return err
+	}
+	if err := writable(func() error { return overwrite(cardSettings, text) }); err != nil {
+		return err
+	}
+	return os.Remove(cardChange)
+}
+
+// overwrite replaces a file's contents where they are.
 func overwrite(name string, data []byte) error {
-	f, err := os.OpenFile(name, os.O_WRONLY, 0)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE, 0o644)
 	if err != nil {
 		return err
 	}
 	_, err = f.WriteAt(data, 0)
-	return errors.Join(err, f.Sync(), f.Close())
+	return errors.Join(err, f.Truncate(int64(len(data))), f.Sync(), f.Close())
 }
 
 // chooseDAC writes the overlay's name for the Pi's firmware and starts again with it.
@@ -236,7 +264,7 @@ func chooseDAC(name string) error {
 		return nil
 	}
 	fmt.Printf("sound board: %q; starting again with it\n", name)
-	if err := writable(func() error { return store(cardDAC, []byte(line), 0o644) }); err != nil {
+	if err := writable(func() error { return overwrite(cardDAC, []byte(line)) }); err != nil {
 		return err
 	}
 	return restart()

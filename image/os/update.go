@@ -7,11 +7,11 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 
-	"github.com/tutti-audio/tutti/image/boot"
-	"github.com/tutti-audio/tutti/image/disk"
+	"golang.org/x/sys/unix"
+
+	"github.com/tutti-audio/tutti/image/slot"
 	"github.com/tutti-audio/tutti/image/update"
 )
 
@@ -46,7 +46,7 @@ func install(ctx context.Context, args []string) error {
 		return err
 	}
 	fmt.Printf("writing %s into slot %v\n", bundle.Manifest.Version, m.slot.Other())
-	if err := writable(func() error { return m.write(bundle) }); err != nil {
+	if err := m.write(bundle); err != nil {
 		return fmt.Errorf("%w\nnothing has changed: %s goes on", err, m.version)
 	}
 	if err := noteOutput(); err != nil {
@@ -90,62 +90,33 @@ func open(ctx context.Context, from string) (io.ReadCloser, int64, error) {
 	return response.Body, response.ContentLength, nil
 }
 
-// write writes all parts; only when all are whole is the slot put on trial.
+// into is the slot that an update is written to.
+func (m *machine) into() (*slot.Target, error) {
+	t := &slot.Target{Slot: m.slot.Other(), Boot: bootDir, Loader: m.loader, Root: m.card.Partition(m.slot.Other().Partition()), Signature: m.card.Table.Signature}
+	var err error
+	t.Room, err = m.card.Size(t.Slot.Partition())
+	return t, err
+}
+
+// write writes an update into the other slot. If the boot partition is found damaged
+// while the slot is cleared, it is repaired, and cleared once more.
 func (m *machine) write(b *update.Bundle) error {
-	slot := m.slot.Other()
-	if err := m.loader.Forget(slot); err != nil {
-		return err
-	}
-	dir := filepath.Join(bootDir, slot.String())
-	for _, name := range append(leftovers(), dir) {
-		if err := os.RemoveAll(name); err != nil {
-			return err
-		}
-	}
-	line := disk.CommandLine(m.card.Table.Signature, slot, b.Manifest.CommandLine)
-	for {
-		part, r, err := b.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		to, mode := filepath.Join(dir, filepath.FromSlash(part.Name)), os.O_WRONLY|os.O_CREATE|os.O_TRUNC
-		if part.Name == update.Root {
-			to, mode = m.card.Partition(slot.Partition()), os.O_WRONLY
-			if room, err := m.card.Size(slot.Partition()); err != nil || uint64(part.Size) > room {
-				return errors.Join(err, fmt.Errorf("the update's system has %d bytes, the slot %d", part.Size, room))
-			}
-		}
-		if err := writeFile(to, mode, r); err != nil {
-			return err
-		}
-	}
-	if err := writeFile(filepath.Join(dir, "cmdline.txt"), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, strings.NewReader(line+"\n")); err != nil {
-		return err
-	}
-	return m.loader.Try(slot, boot.Entry{Version: b.Manifest.Version, CommandLine: line})
-}
-
-// leftovers are the files in which fsck.vfat keeps what it found of an update that a
-// power cut has ended.
-func leftovers() []string {
-	all, _ := filepath.Glob(filepath.Join(bootDir, "FSCK*.REC"))
-	lower, _ := filepath.Glob(filepath.Join(bootDir, "fsck*.rec"))
-	return append(all, lower...)
-}
-
-func writeFile(name string, mode int, r io.Reader) error {
-	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(name, mode, 0o644)
+	t, err := m.into()
 	if err != nil {
 		return err
 	}
-	_, err = io.CopyBuffer(struct{ io.Writer }{f}, r, make([]byte, 1<<20))
-	return errors.Join(err, f.Sync(), f.Close())
+	err = writable(t.Clear)
+	if errors.Is(err, unix.EROFS) || errors.Is(err, unix.EIO) {
+		fmt.Println("the boot partition is damaged; repairing it")
+		if err := m.repair(); err != nil {
+			return err
+		}
+		err = writable(t.Clear)
+	}
+	if err != nil {
+		return err
+	}
+	return writable(func() error { return t.Write(b) })
 }
 
 // progress shows on one line how far an update has come.

@@ -1,9 +1,11 @@
 // Package dtlssrtp encrypts a stream of packets between two peers: keys by DTLS 1.2
 // (RFC 5764), packets by SRTP (RFC 3711), AEAD_AES_128_GCM first (RFC 7714).
 //
-// Each side makes an [Identity], tells the other its fingerprint by a way that both
-// trust, and accepts no certificate but that (RFC 8122). The two share one path: by
-// its first byte a datagram is DTLS (20 to 63) or SRTP (128 to 191; RFC 7983).
+// Peers each make an [Identity], tell the other its fingerprint by a way that both
+// trust, and accept no certificate but that (RFC 8122). A client of a server with a
+// name checks that server's certificate as HTTPS does, and has none itself. The two
+// share one path: by its first byte a datagram is DTLS (20 to 63) or SRTP (128 to 191;
+// RFC 7983).
 //
 // An OSTP packet is an RTP packet with an extension, so that header and extension go
 // in the clear, and payload and CRC do not.
@@ -101,6 +103,55 @@ type Conn struct {
 // Handshake agrees on keys with the peer whose certificate has the fingerprint. One
 // of the two is the client. It owns under from now on.
 func Handshake(ctx context.Context, under net.Conn, own *Identity, client bool, fingerprint string) (*Conn, error) {
+	options := append(common(),
+		dtls.WithCertificates(own.certificate), dtls.WithInsecureSkipVerify(true), // by fingerprint instead
+		dtls.WithVerifyPeerCertificate(func(raw [][]byte, _ [][]*x509.Certificate) error {
+			if len(raw) == 0 || subtle.ConstantTimeCompare([]byte(fingerprintOf(raw[0])), []byte(fingerprint)) != 1 {
+				return ErrFingerprint
+			}
+			return nil
+		}))
+	return shake(ctx, under, client, func(c *Conn) (*dtls.Conn, error) {
+		if client {
+			return dtls.ClientWithOptions(c.pipe, under.RemoteAddr(), clientOptions(options)...)
+		}
+		all := []dtls.ServerOption{dtls.WithClientAuth(dtls.RequireAnyClientCert)}
+		for _, o := range options {
+			all = append(all, o)
+		}
+		return dtls.ServerWithOptions(c.pipe, under.RemoteAddr(), all...)
+	})
+}
+
+// HandshakeWith agrees on keys with the server of a name, which must have a certificate
+// for it by an authority of roots; nil: those of the system. It owns under from now on.
+func HandshakeWith(ctx context.Context, under net.Conn, name string, roots *x509.CertPool) (*Conn, error) {
+	options := append(common(), dtls.WithServerName(name))
+	if roots != nil {
+		options = append(options, dtls.WithRootCAs(roots))
+	}
+	return shake(ctx, under, true, func(c *Conn) (*dtls.Conn, error) {
+		return dtls.ClientWithOptions(c.pipe, under.RemoteAddr(), clientOptions(options)...)
+	})
+}
+
+func common() []dtls.Option {
+	return []dtls.Option{
+		dtls.WithExtendedMasterSecret(dtls.RequireExtendedMasterSecret),
+		dtls.WithSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80),
+		dtls.WithFlightInterval(100 * time.Millisecond),
+	}
+}
+
+func clientOptions(options []dtls.Option) (all []dtls.ClientOption) {
+	for _, o := range options {
+		all = append(all, o)
+	}
+	return all
+}
+
+// shake runs a handshake over under.
+func shake(ctx context.Context, under net.Conn, client bool, begin func(*Conn) (*dtls.Conn, error)) (*Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeFor)
 	defer cancel()
 	c := &Conn{under: under, secret: make([]byte, maxDatagram)}
@@ -108,51 +159,22 @@ func Handshake(ctx context.Context, under net.Conn, own *Identity, client bool, 
 	stop := make(chan struct{})
 	var reading sync.WaitGroup
 	reading.Go(func() { c.feed(stop) })
-	err := c.handshake(ctx, own, client, fingerprint)
+	var err error
+	if c.dtls, err = begin(c); err == nil {
+		if err = c.dtls.HandshakeContext(ctx); err == nil {
+			err = c.keys(client)
+		}
+	}
 	close(stop)
 	_ = under.SetReadDeadline(time.Now()) // the reader stops; Read goes on in its place
 	reading.Wait()
 	_ = under.SetReadDeadline(time.Time{})
 	if err != nil {
+		c.pipe.end()
 		_ = under.Close()
-		return nil, err
+		return nil, fmt.Errorf("keys could not be agreed on: %w", err)
 	}
 	return c, nil
-}
-
-func (c *Conn) handshake(ctx context.Context, own *Identity, client bool, fingerprint string) (err error) {
-	options := []dtls.Option{
-		dtls.WithCertificates(own.certificate), dtls.WithInsecureSkipVerify(true), // by fingerprint instead
-		dtls.WithExtendedMasterSecret(dtls.RequireExtendedMasterSecret),
-		dtls.WithSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80),
-		dtls.WithVerifyPeerCertificate(func(raw [][]byte, _ [][]*x509.Certificate) error {
-			if len(raw) == 0 || subtle.ConstantTimeCompare([]byte(fingerprintOf(raw[0])), []byte(fingerprint)) != 1 {
-				return ErrFingerprint
-			}
-			return nil
-		}),
-		dtls.WithFlightInterval(100 * time.Millisecond),
-	}
-	if client {
-		var all []dtls.ClientOption
-		for _, o := range options {
-			all = append(all, o)
-		}
-		c.dtls, err = dtls.ClientWithOptions(c.pipe, c.under.RemoteAddr(), all...)
-	} else {
-		all := []dtls.ServerOption{dtls.WithClientAuth(dtls.RequireAnyClientCert)}
-		for _, o := range options {
-			all = append(all, o)
-		}
-		c.dtls, err = dtls.ServerWithOptions(c.pipe, c.under.RemoteAddr(), all...)
-	}
-	if err != nil {
-		return err
-	}
-	if err := c.dtls.HandshakeContext(ctx); err != nil {
-		return fmt.Errorf("keys could not be agreed on: %w", err)
-	}
-	return c.keys(client)
 }
 
 // keys takes the SRTP keys from the handshake.
@@ -242,6 +264,16 @@ func (c *Conn) Write(packet []byte) error {
 		return err
 	}
 	_, err = c.under.Write(c.buffer)
+	return err
+}
+
+// ReadData returns what the other side sent as data of DTLS itself, while somebody
+// calls Read. WriteData sends such data.
+func (c *Conn) ReadData(buf []byte) (int, error) { return c.dtls.Read(buf) }
+
+// WriteData sends data of DTLS itself.
+func (c *Conn) WriteData(b []byte) error {
+	_, err := c.dtls.Write(b)
 	return err
 }
 

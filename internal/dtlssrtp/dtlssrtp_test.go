@@ -42,8 +42,8 @@ func identity(t *testing.T) *Identity {
 	return i
 }
 
-// shake has both sides agree on keys.
-func shake(t *testing.T, a, b net.Conn, wrong bool) (client, server *Conn, errs [2]error) {
+// agree has both sides agree on keys.
+func agree(t *testing.T, a, b net.Conn, wrong bool) (client, server *Conn, errs [2]error) {
 	t.Helper()
 	ia, ib := identity(t), identity(t)
 	expected := ib.Fingerprint()
@@ -73,7 +73,7 @@ func packet(t *testing.T, sequence uint32, payload string) []byte {
 // packet sent twice is taken once.
 func TestBothWays(t *testing.T) {
 	a, b := pair(t)
-	client, server, errs := shake(t, a, b, false)
+	client, server, errs := agree(t, a, b, false)
 	if errs[0] != nil || errs[1] != nil {
 		t.Fatal(errs)
 	}
@@ -108,7 +108,7 @@ func TestBothWays(t *testing.T) {
 // Another certificate than the announced one is refused.
 func TestWrongFingerprint(t *testing.T) {
 	a, b := pair(t)
-	_, _, errs := shake(t, a, b, true)
+	_, _, errs := agree(t, a, b, true)
 	if !errors.Is(errs[0], ErrFingerprint) {
 		t.Errorf("the client says %v", errs[0])
 	}

@@ -41,7 +41,7 @@ func newAway(t *testing.T, sending, hearing netlab.NAT) *away {
 
 func (a *away) play(args ...string) {
 	a.Helper()
-	relay := relayAddress.String()
+	relay := relayAddress
 	a.must(a.source.source(a.Context(), append([]string{"--channel", "far", "--relay", relay, "tune"}, args...)...))
 	a.must(a.room.speaker(a.Context(), "wav:"+a.room.recording(), "--channel", "far", "--relay", relay))
 }

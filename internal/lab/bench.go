@@ -64,6 +64,7 @@ func benchmarks() []benchmark {
 		{"cost", "CPU, memory, allocations, size (4 min)", benchCost},
 		{"realtime", "how the audio thread is woken, and what is heard of it, without and with load (11 min)", benchRealTime},
 		{"relay", "fan-out beside a C loop, listeners per core, delay, memory, joins (3 min)", benchRelay},
+		{"nat", "for each pair of networks: by which mode a source is heard, and how soon (2 min)", benchNAT},
 		{"loss", "what a listener off the LAN makes up, against what its line loses (9 min)", benchLoss},
 		{"join", "from the wish to join to the first sound", joinTime},
 	}

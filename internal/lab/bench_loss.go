@@ -102,7 +102,7 @@ func newLossStage(ctx context.Context, latency time.Duration) (*lossStage, error
 	if s.room, err = hearing.add("Far", netlab.WithImpairment(3)); err != nil {
 		return fail(err)
 	}
-	relay := relayAddress.String()
+	relay := relayAddress
 	if err := source.source(ctx, "--channel", "far", "--relay", relay, "--latency", latency.String(), "tune"); err != nil {
 		return fail(err)
 	}

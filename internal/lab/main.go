@@ -30,9 +30,11 @@ func dispatch(ctx context.Context, args []string) error {
 		switch args[0] {
 		case "demo":
 			return demo(ctx, args[1:])
+		case "relay-demo":
+			return relayDemo(ctx)
 		case "bench":
 			return bench(ctx, args[1:])
 		}
 	}
-	return fmt.Errorf("usage: lab demo [AUDIO…] | lab bench [NAME…]")
+	return fmt.Errorf("usage: lab demo [AUDIO…] | lab relay-demo | lab bench [NAME…]")
 }

@@ -23,9 +23,9 @@ type world struct {
 	homes int
 }
 
-var relayAddress = netip.MustParseAddr("203.0.113.1")
+const relayAddress = "203.0.113.1"
 
-func newWorld(binary, dir string, options ...netlab.Option) (*world, error) {
+func newWorld(binary, dir string) (*world, error) {
 	if err := netlab.Available(); err != nil {
 		return nil, err
 	}
@@ -37,7 +37,7 @@ func newWorld(binary, dir string, options ...netlab.Option) (*world, error) {
 		return nil, err
 	}
 	w := &world{house: h}
-	if w.relay, err = w.place("relay", h.sw, netip.PrefixFrom(relayAddress, 24), options...); err != nil {
+	if w.relay, err = w.place("relay", h.sw, netip.MustParsePrefix(relayAddress+"/24")); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
 	return w, nil

@@ -9,8 +9,8 @@ package ladder
 
 import "time"
 
-// Steps are the bitrates, in bits per second.
-var steps = [...]int{32_000, 64_000, 128_000, 192_000, 320_000}
+// steps are the bitrates, in bits per second.
+func steps() [5]int { return [...]int{32_000, 64_000, 128_000, 192_000, 320_000} }
 
 const (
 	bad, poor, good = 0.05, 0.01, 0.005
@@ -31,7 +31,7 @@ type Ladder struct {
 // New returns a ladder that begins at, and never exceeds, a bitrate.
 func New(bitrate int) *Ladder {
 	l := &Ladder{}
-	for i, b := range steps {
+	for i, b := range steps() {
 		if b <= bitrate {
 			l.step, l.top = i, i
 		}
@@ -40,7 +40,7 @@ func New(bitrate int) *Ladder {
 }
 
 // Bitrate returns the present bitrate, in bits per second.
-func (l *Ladder) Bitrate() int { return steps[l.step] }
+func (l *Ladder) Bitrate() int { return steps()[l.step] }
 
 // Report takes in what one listener lost, as a share, and its jitter, and reports
 // whether the bitrate is another now.

@@ -58,7 +58,7 @@ type sendFlags struct {
 	group, ifi, http, level               string
 	relay, password                       string
 	bitrate, bits                         int
-	legacy                                bool
+	legacy, turn                          bool
 	input                                 source.Options
 }
 
@@ -85,6 +85,7 @@ func sendCommand(around surroundings) *cobra.Command {
 	f.StringVar(&o.ifi, "interface", "", "network `interface` to send from; the first that can multicast by default")
 	f.StringVar(&o.relay, "relay", "", "relay `host`, host:port or https://host that gets the stream for listeners elsewhere; then opus and wifi are the defaults")
 	f.StringVar(&o.password, "password", "", "`password` of the channel at the relay, which makes it private; TUTTI_PASSWORD keeps it out of the process list")
+	f.BoolVar(&o.turn, "turn", false, "let listeners also come by the relay's TURN server, encrypted from end to end")
 	f.StringVar(&o.http, "http", defaultSendListen, "`address:port` that the description is served on")
 	f.BoolVar(&o.input.Loop, "loop", false, "begin again at the end")
 	f.StringVar(&o.input.Format, "format", "", "of raw PCM, such as s16le:48000:2")
@@ -173,7 +174,7 @@ func (o sendFlags) config() (c agent.SendConfig, err error) {
 		if err != nil {
 			return c, coded{err, exitMisused}
 		}
-		c.Relay, c.Password = &relay, o.password
+		c.Relay, c.Password, c.Turn = &relay, o.password, o.turn
 	}
 	p, err := parseLatency(o.latency)
 	c.Latency = p.latency

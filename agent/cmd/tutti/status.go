@@ -78,6 +78,9 @@ func printStatus(w io.Writer, s control.Status) error {
 			[]string{"stream", fmt.Sprintf("%s, %d channels, packets of %g ms, %s %s", d.Codec, d.Channels, d.PacketMS, path(d), d.Group)},
 			[]string{"latency", fmt.Sprintf("%g ms", d.LatencyMS)})
 	}
+	if s.Path != nil {
+		rows = append(rows, []string{"way", byWay(*s.Path)})
+	}
 	if t := s.Timing; t.Reported {
 		rows = append(rows,
 			[]string{"in time", fmt.Sprintf("%+.1f µs ± %.1f µs, without a jump for %v", t.OffsetUS, t.BoundUS, seconds(t.SinceAlignedS))},
@@ -94,6 +97,16 @@ func printStatus(w io.Writer, s control.Status) error {
 	}
 	_, err := fmt.Fprintln(w)
 	return err
+}
+
+// byWay says by which way the stream comes, why, and how good it is.
+func byWay(p control.Path) string {
+	text := p.Mode + ": " + p.Reason
+	if p.Mode == "lan" {
+		return text
+	}
+	return fmt.Sprintf("%s; %s; round trip %.0f ms, jitter %.0f ms, %.0f ms buffered, %.1f %% lost on the way, %d packets asked for again, %d repaired, %d recovered",
+		text, p.Address, p.RoundTripMS, p.JitterMS, p.BufferMS, p.LossPercent, p.Asked, p.Repaired, p.Recovered)
 }
 
 // board is the hardware in a line.

@@ -45,12 +45,18 @@ function power(h, of) {
 
 function stream(s, now, of) {
   const t = s.timing;
-  const all = [s.stream.unicast ? fair(of.network, text.copy) : good(of.network, text.multicast(s.stream.group)), loss(s, now, of)];
+  const all = [network(s, of), loss(s, now, of)];
   if (!t.reported) return all;
   all.push(t.margin_ms < Math.min(2, s.stream.latency_ms / 4) ? fair(of.reserve, text.tight(t.margin_ms)) : good(of.reserve, text.reserve(t.margin_ms)));
   const crystal = text.crystal(t.card_ppm);
-  all.push(t.holdover_s > 10 ? fair(of.clock, text.clockOld(t.holdover_s)) : good(of.clock, `${text.clockGood(t.clock_sigma_us, t.round_trip_us)} ${crystal}`));
+  all.push(t.holdover_s > 10 ? fair(of.clock, text.clockOld(t.holdover_s)) : good(of.clock, `${s.path && s.path.mode !== "lan" ? text.clockAway : text.clockGood(t.clock_sigma_us, t.round_trip_us)} ${crystal}`));
   return all;
+}
+
+function network(s, of) {
+  const p = s.path;
+  if (p && p.mode !== "lan") return (p.loss_percent > 10 || p.mode === "websocket" ? fair : good)(of.network, text.away(p));
+  return s.stream.unicast ? fair(of.network, text.copy) : good(of.network, text.multicast(s.stream.group));
 }
 
 function loss(s, now, of) {

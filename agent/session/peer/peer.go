@@ -88,7 +88,8 @@ func newCall(c Config, number string, client bool, tell func(message)) (*call, e
 	agent, err := ice.NewAgentWithOptions(
 		ice.WithUrls(servers), ice.WithNetworkTypes([]ice.NetworkType{ice.NetworkTypeUDP4, ice.NetworkTypeUDP6}),
 		ice.WithMulticastDNSMode(ice.MulticastDNSModeDisabled), ice.WithDisconnectedTimeout(silentIn/2), ice.WithFailedTimeout(silentIn/2),
-		ice.WithKeepaliveInterval(time.Second), ice.WithRelayAcceptanceMinWait(time.Second),
+		ice.WithKeepaliveInterval(time.Second), ice.WithHostAcceptanceMinWait(0), ice.WithSrflxAcceptanceMinWait(100*time.Millisecond),
+		ice.WithPrflxAcceptanceMinWait(150*time.Millisecond), ice.WithRelayAcceptanceMinWait(time.Second), ice.WithCheckInterval(50*time.Millisecond), ice.WithMaxBindingRequests(60),
 	)
 	if err != nil {
 		return nil, fmt.Errorf("ICE: %w", err)

@@ -60,7 +60,7 @@ func (m *Member) get(ctx context.Context, method, what string, body []byte) ([]b
 	if body != nil {
 		request.Header.Set("Content-Type", "application/sdp")
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := m.http.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("relay %s: its HTTP does not answer: %w", m.config.Relay, err)
 	}

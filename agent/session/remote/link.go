@@ -2,8 +2,10 @@ package remote
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"strings"
 	"time"
@@ -86,7 +88,8 @@ func dialWeb(ctx context.Context, e Endpoint, clock *hostclock.Clock) (link, err
 	dialing, done := context.WithTimeout(ctx, joinFor)
 	defer done()
 	address := "ws" + strings.TrimPrefix(e.URL("/ws/audio?lines=1"), "http")
-	conn, response, err := websocket.Dial(dialing, address, &websocket.DialOptions{CompressionMode: websocket.CompressionDisabled})
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: e.Roots, MinVersion: tls.VersionTLS13}}}
+	conn, response, err := websocket.Dial(dialing, address, &websocket.DialOptions{CompressionMode: websocket.CompressionDisabled, HTTPClient: client})
 	if err != nil {
 		return nil, fmt.Errorf("relay %s takes no WebSocket: %w", e.Host, err)
 	}

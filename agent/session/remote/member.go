@@ -2,11 +2,13 @@ package remote
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"net"
+	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -42,6 +44,7 @@ type Membership struct {
 type Member struct {
 	config Membership
 	link   link
+	http   *http.Client
 
 	mu      sync.Mutex
 	options line.Options
@@ -65,7 +68,7 @@ type Member struct {
 // Dial becomes a member by UDP, or says why that cannot be. The reading goroutine
 // calls media with each packet; while that is nil, none is asked for.
 func Dial(ctx context.Context, c Membership, media func(b []byte, at timebase.Local)) (*Member, error) {
-	return dial(ctx, c, line.Options{FEC: true, Quiet: media == nil}, media, dialUDP)
+	return dial(ctx, c, line.Options{FEC: true, Quiet: media == nil}, media, plainOrSecure)
 }
 
 // DialWeb is Dial by WebSocket, for networks that let no UDP through.
@@ -75,12 +78,20 @@ func DialWeb(ctx context.Context, c Membership, media func(b []byte, at timebase
 
 // DialSource is Dial for one who sends.
 func DialSource(ctx context.Context, c Membership, media func(b []byte, at timebase.Local)) (*Member, error) {
-	return dial(ctx, c, line.Options{Send: true}, media, dialUDP)
+	return dial(ctx, c, line.Options{Send: true}, media, plainOrSecure)
+}
+
+func plainOrSecure(ctx context.Context, e Endpoint, clock *hostclock.Clock) (link, error) {
+	if e.TLS {
+		return dialSecure(ctx, e, clock)
+	}
+	return dialUDP(ctx, e, clock)
 }
 
 func dial(ctx context.Context, c Membership, o line.Options, media func([]byte, timebase.Local),
 	open func(context.Context, Endpoint, *hostclock.Clock) (link, error)) (*Member, error) {
 	m := &Member{config: c, options: o, media: media, told: map[int]func(line.Line){}, senders: map[string]bool{}, joined: make(chan struct{})}
+	m.http = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: c.Relay.Roots, MinVersion: tls.VersionTLS13}, ForceAttemptHTTP2: false}}
 	m.ctx, m.cancel = context.WithCancelCause(ctx)
 	var err error
 	if m.link, err = open(m.ctx, c.Relay, c.Clock); err != nil {
@@ -306,5 +317,6 @@ func (m *Member) Close() error {
 	}
 	m.cancel(context.Canceled)
 	m.wait.Wait()
+	m.http.CloseIdleConnections()
 	return nil
 }

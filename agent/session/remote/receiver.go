@@ -82,6 +82,7 @@ type Receiver struct {
 	packet  ostp.Packet
 	counts  Counters
 	started bool
+	closed  bool
 	told    timebase.Local // when the path was last told the time
 	parity  timebase.Local // when parity last came
 	last    timebase.Local // when media last came
@@ -199,6 +200,9 @@ func (r *Receiver) hear(b []byte, at timebase.Local) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.closed {
+		return
+	}
 	p := &r.packet
 	if err := ostp.ParsePacket(p, b); err != nil {
 		r.counts.Damaged++
@@ -335,6 +339,9 @@ func (r *Receiver) chase() {
 func (r *Receiver) Close() error {
 	r.cancel(context.Canceled)
 	r.stop()
+	r.mu.Lock() // the path hears nothing more from here on
+	r.closed = true
+	r.mu.Unlock()
 	err := r.way.Close()
 	r.wait.Wait()
 	r.config.Path.Stop()

@@ -11,6 +11,7 @@
 package remote
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -42,11 +43,14 @@ type Endpoint struct {
 	Host string
 	UDP  uint16
 	HTTP uint16
-	TLS  bool
+	TLS  bool // HTTP by TLS, UDP by DTLS-SRTP
+	// Roots are the authorities that may vouch for it; nil: the system's.
+	Roots *x509.CertPool
 }
 
 // ParseEndpoint reads a relay's address: host, host:port (of UDP; HTTP is two above),
-// or https://host[:port] (of HTTP; UDP is 5100), which is trusted by its certificate.
+// or https://host[:port] (of HTTP; UDP is 5100): then all is encrypted, and the relay
+// must have a certificate for its name.
 func ParseEndpoint(s string) (Endpoint, error) {
 	e := Endpoint{Host: s, UDP: DefaultUDP, HTTP: DefaultHTTP}
 	if strings.Contains(s, "://") {

@@ -40,9 +40,10 @@ func (r *Receiver) account() (report control.Receiver, ok bool) {
 	}
 	now := r.config.Clock.Now()
 	b := r.before
-	next := loss{at: now, expected: r.gaps.expect, lost: r.gaps.lost + r.gaps.came + r.counts.Recovered}
+	next := loss{at: now, expected: r.gaps.expect, lost: r.gaps.lost + r.gaps.came + r.counts.Recovered, gaveUp: r.gaps.lost}
 	if next.expected > b.expected {
 		next.share = min(1, float64(next.lost-b.lost)/float64(next.expected-b.expected))
+		next.residual = min(1, float64(next.gaveUp-b.gaveUp)/float64(next.expected-b.expected))
 	}
 	r.before = next
 	packet := timebase.Media(r.stream.Frames).Duration()

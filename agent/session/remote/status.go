@@ -52,18 +52,20 @@ func (r *Receiver) Quality() Quality {
 type loss struct {
 	at             timebase.Local
 	expected, lost uint64
-	share          float64
+	gaveUp         uint64
+	share          float64 // lost on the way
+	residual       float64 // and not repaired
 }
 
 // Way returns how well the stream comes: how long ago its last packet did, whether
-// one ever has, and the share that was lost on the way of late.
+// one ever has, and the share that was lost of late and could not be repaired.
 func (r *Receiver) Way() (idle time.Duration, playing bool, lost float64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.last == 0 {
 		return 0, false, 0
 	}
-	return r.config.Clock.Now().Sub(r.last), true, r.before.share
+	return r.config.Clock.Now().Sub(r.last), true, r.before.residual
 }
 
 // Done is closed when the receiver has ended.

@@ -12,6 +12,8 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"github.com/tutti-audio/tutti/internal/notify"
 )
 
 const (
@@ -55,6 +57,9 @@ func run() error {
 		return err
 	}
 	if err := house(); err != nil {
+		return err
+	}
+	if err := ready(); err != nil {
 		return err
 	}
 	switch string(story) {
@@ -172,6 +177,25 @@ func house() error {
 		}
 	}
 	return nil
+}
+
+// ready tells systemd, which starts the speaker's hotspot then, that the house's
+// network is there to be found.
+func ready() error {
+	if err := until("the house's network", func() error {
+		out, err := exec.Command("wpa_cli", "-p", "/run/house", "-i", "wlan1", "status").CombinedOutput()
+		if err == nil && !strings.Contains(string(out), "wpa_state=COMPLETED") {
+			err = fmt.Errorf("wpa_supplicant says %s", out)
+		}
+		return err
+	}); err != nil {
+		return err
+	}
+	n, err := notify.New(os.Getenv)
+	if err == nil {
+		n.Ready("the house's network is there")
+	}
+	return err
 }
 
 // joined looks whether the speaker has come into the house, and what it has kept.
