@@ -93,21 +93,12 @@ func relayFanOut(ctx context.Context, r *results) error {
 	if err != nil {
 		return err
 	}
-	p, err := startRelay(ctx, "")
+	h, err := openHall(ctx)
 	if err != nil {
 		return err
 	}
-	defer p.stop()
-	c, err := newCrowd(p.udp, 1000)
-	if err != nil {
-		return err
-	}
-	defer c.close()
-	s, err := newRelaySource(p.udp, "bench/0")
-	if err != nil {
-		return err
-	}
-	defer s.Close()
+	defer h.close()
+	p, c, s := h.relay, h.crowd, h.source
 	for _, pace := range []float64{500, 50} {
 		var ratios, ours, theirs []float64
 		for range 5 {
@@ -160,9 +151,18 @@ func relayListeners(ctx context.Context, r *results) error {
 		defer s.Close()
 		sources = append(sources, s)
 	}
-	var all []float64
+	program, err := buildFanOut(ctx)
+	if err != nil {
+		return err
+	}
+	var all, bare []float64
 	for range 3 {
 		const d = 8 * time.Second
+		datagrams, err := yardstick(ctx, program, c, 50, 3*time.Second)
+		if err != nil {
+			return err
+		}
+		bare = append(bare, datagrams/50)
 		copies, cpu, err := p.spent(func() { play(sources, 50, d) })
 		if err != nil {
 			return err
@@ -172,27 +172,19 @@ func relayListeners(ctx context.Context, r *results) error {
 		}
 		all = append(all, copies/50/cpu)
 	}
+	r.add("listeners of 20 ms Opus per core, a C loop that only sends", median(bare), "")
 	r.atLeast("listeners of 20 ms Opus per core, plain, median of 3", median(all), 8000, "")
 	return nil
 }
 
 // relayDelay is from the source's send call to the arrival of the last copy of 1,000.
 func relayDelay(ctx context.Context, r *results) error {
-	p, err := startRelay(ctx, "")
+	h, err := openHall(ctx)
 	if err != nil {
 		return err
 	}
-	defer p.stop()
-	c, err := newCrowd(p.udp, 1000)
-	if err != nil {
-		return err
-	}
-	defer c.close()
-	s, err := newRelaySource(p.udp, "bench/0")
-	if err != nil {
-		return err
-	}
-	defer s.Close()
+	defer h.close()
+	p, s := h.relay, h.source
 	last, err := newListener(p.udp, "bench/0") // joined last, is sent to last
 	if err != nil {
 		return err

@@ -52,21 +52,12 @@ func (l *relayListener) next(sequence uint32) error {
 // for packets that one who listens lacks.
 func relayJoins(ctx context.Context, r *results) error {
 	const rate, d = 10000.0 / 60, 20 * time.Second
-	p, err := startRelay(ctx, "")
+	h, err := openHall(ctx)
 	if err != nil {
 		return err
 	}
-	defer p.stop()
-	c, err := newCrowd(p.udp, 1000)
-	if err != nil {
-		return err
-	}
-	defer c.close()
-	s, err := newRelaySource(p.udp, "bench/0")
-	if err != nil {
-		return err
-	}
-	defer s.Close()
+	defer h.close()
+	p, s := h.relay, h.source
 	l, err := newListener(p.udp, "bench/0")
 	if err != nil {
 		return err

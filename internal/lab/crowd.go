@@ -201,3 +201,34 @@ func play(sources []*relaySource, perSecond float64, d time.Duration) {
 		}
 	}
 }
+
+// hall is a relay with a channel of 1,000 listeners and a source.
+type hall struct {
+	relay  *relayProcess
+	crowd  *crowd
+	source *relaySource
+}
+
+func openHall(ctx context.Context) (*hall, error) {
+	p, err := startRelay(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	h := &hall{relay: p}
+	if h.crowd, err = newCrowd(p.udp, 1000); err != nil {
+		p.stop()
+		return nil, err
+	}
+	if h.source, err = newRelaySource(p.udp, "bench/0"); err != nil {
+		h.crowd.close()
+		p.stop()
+		return nil, err
+	}
+	return h, nil
+}
+
+func (h *hall) close() {
+	_ = h.source.Close()
+	h.crowd.close()
+	h.relay.stop()
+}

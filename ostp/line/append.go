@@ -1,6 +1,10 @@
 package line
 
-import "strings"
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+)
 
 func (l Join) appendTo(b []byte) []byte {
 	fields := []string{l.Channel, l.Password, l.Name, l.Device, l.Options.text()}
@@ -69,4 +73,22 @@ func (l Member) appendTo(b []byte) []byte {
 
 func (l Description) appendTo(b []byte) []byte {
 	return append(append(b, "DESCRIPTION:"...), l.ETag...)
+}
+
+// orNothing appends a verb, and text behind a colon if there is any.
+func orNothing(b []byte, verb, text string) []byte {
+	b = append(b, verb...)
+	if text == "" {
+		return b
+	}
+	return append(append(b, ':'), text...)
+}
+
+func appendAddr(b []byte, a netip.AddrPort) []byte {
+	if a.Addr().Is4() {
+		b = a.Addr().AppendTo(b)
+	} else {
+		b = append(a.Addr().AppendTo(append(b, '[')), ']')
+	}
+	return strconv.AppendUint(append(b, ':'), uint64(a.Port()), 10)
 }

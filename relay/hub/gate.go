@@ -20,6 +20,7 @@ const (
 	provenFor   = 60e9  // ns since the address was last heard
 	proveEvery  = 300e9 // ns after which even one that is heard must prove itself again
 	proveWithin = 15e9  // ns that it has for that
+	echoWithin  = 10e9  // ns for which an echo opens an address that has a DTLS association
 	maxProven   = 1 << 16
 	maxNetworks = 1 << 14
 	guessEvery  = 2e9 // ns for each wrong password of a network
@@ -37,11 +38,18 @@ type gate struct {
 
 // visitor is an address that echoed its challenge.
 type visitor struct {
-	until    int64       // ns
-	since    int64       // ns; of the proof
-	unproven atomic.Bool // it was let in without
+	until    int64        // ns
+	since    int64        // ns; of the proof
+	unproven atomic.Bool  // it was let in without
+	echoed   atomic.Int64 // ns; when it last echoed a challenge in the clear
 	joins    pace
 	talk     pace
+}
+
+// echoedLately reports whether it has just echoed a challenge in the clear.
+func (v *visitor) echoedLately(now int64) bool {
+	at := v.echoed.Load()
+	return at != 0 && now-at <= echoWithin
 }
 
 // network is a /24 or a /56.
@@ -73,12 +81,12 @@ func (g *gate) prove(a netip.AddrPort, token string, now int64) bool {
 	if same != 1 {
 		return false
 	}
-	g.trust(a, now)
+	g.trust(a, now).echoed.Store(now)
 	return true
 }
 
 // trust takes an address as proved.
-func (g *gate) trust(a netip.AddrPort, now int64) {
+func (g *gate) trust(a netip.AddrPort, now int64) *visitor {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	v := g.proven[a]
@@ -89,6 +97,7 @@ func (g *gate) trust(a netip.AddrPort, now int64) {
 	}
 	v.since, v.until = now, now+provenFor
 	v.unproven.Store(false)
+	return v
 }
 
 // makeRoom forgets what is over, or else any: members do not depend on it.

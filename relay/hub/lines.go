@@ -20,6 +20,7 @@ type origin struct {
 	member  *member  // nil: not one yet
 	visitor *visitor // of an address that proved itself and is no member
 	size    int      // of what came; nothing longer goes to an address without proof
+	besides bool     // the address has a DTLS association, whose this is not
 }
 
 // line answers one line.
@@ -84,8 +85,12 @@ func (h *Hub) stranger(o *origin, l line.Line, now int64) {
 		return // nothing that would be answered
 	}
 	if o.sink == nil {
-		if o.visitor = h.gate.visitor(o.addr, now); o.visitor == nil {
-			if !joins || !h.settings.Load().AdmitUnproven {
+		o.visitor = h.gate.visitor(o.addr, now)
+		if o.besides && o.visitor != nil && !o.visitor.echoedLately(now) {
+			o.visitor = nil // anybody could forge this
+		}
+		if o.visitor == nil {
+			if !joins || o.besides || !h.settings.Load().AdmitUnproven {
 				h.challenge(o, now)
 				return
 			}

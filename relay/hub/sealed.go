@@ -21,7 +21,7 @@ func (h *Hub) newEndpoint(certificate func() (*tls.Certificate, error)) *secure.
 			}
 		},
 		Known:  func(a netip.AddrPort) bool { return h.gate.visitor(a, h.clock.now()) != nil || h.members.get(a) != nil },
-		Proved: func(a netip.AddrPort) { h.gate.trust(a, h.clock.now()) },
+		Proved: func(a netip.AddrPort) { _ = h.gate.trust(a, h.clock.now()) },
 		Open:   h.open,
 		Log:    h.log,
 	})

@@ -19,6 +19,7 @@ import (
 
 	"github.com/tutti-audio/tutti/internal/selfsigned"
 	"github.com/tutti-audio/tutti/ostp"
+	"github.com/tutti-audio/tutti/ostp/line"
 )
 
 // newSealedStage is a stage with a certificate.
@@ -349,5 +350,27 @@ func TestSealedForwardDoesNotAllocate(t *testing.T) {
 	}
 	if n := testing.AllocsPerRun(300, step); n != 0 {
 		t.Errorf("%v allocations per packet, want 0", n)
+	}
+}
+
+// TestInClearAgain: another program on the address of an association proves the
+// address, joins in the clear, and is a member like any.
+func TestInClearAgain(t *testing.T) {
+	s := newSealedStage(t)
+	before := s.sealed()
+	before.say("JOIN:a:::device:send", "ID:")
+	local := before.LocalAddr().(*net.UDPAddr)
+	_ = before.Close()
+	conn, err := net.DialUDP("udp", local, net.UDPAddrFromAddrPort(s.LocalAddr()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	c := &client{UDPConn: conn, t: t, stage: s}
+	if role := c.join("a:::device"); role != line.Owner {
+		t.Errorf("it is %s", role)
+	}
+	if _, n := s.Size(); n != 1 {
+		t.Errorf("%d members, want 1", n)
 	}
 }

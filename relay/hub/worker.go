@@ -84,14 +84,14 @@ func (w *worker) datagram(b []byte, from *udp.Name, now int64) {
 	case b[0] == probeByte && len(b) == probeSize && inClear(m) != nil:
 		w.probe(m, b, from, now)
 	case b[0] >= 'A' && b[0] <= 'Z':
-		w.line(inClear(m), addr, b, from, now)
+		w.line(m, addr, b, from, now)
 	default:
 		w.counts.Foreign.Add(1)
 	}
 }
 
 // inClear is m unless that has a DTLS association: what comes from its address in
-// the clear is a stranger's, who must prove himself and know the password.
+// the clear is a stranger's, who must prove himself anew and know the password.
 func inClear(m *member) *member {
 	if m != nil && m.sealed != nil {
 		return nil
@@ -121,7 +121,7 @@ func (h *Hub) answerProbe(m *member, b []byte, now int64) bool {
 }
 
 func (w *worker) line(m *member, addr netip.AddrPort, b []byte, from *udp.Name, now int64) {
-	o := origin{way: way{addr: addr, name: from}, member: m, size: len(b)}
+	o := origin{way: way{addr: addr, name: from}, member: inClear(m), size: len(b), besides: m != inClear(m)}
 	w.hub.line(&o, b, now)
 }
 
