@@ -64,12 +64,17 @@ func (a *away) mode(want string) {
 	}
 }
 
-// Two homes behind restrictive NATs without STUN: the relay plays. It is killed and
-// started again, and the speaker plays on. Where UDP is blocked in mid-stream,
-// WebSocket takes over, and when it is let through again, the relay by UDP.
+// Two homes behind restrictive NATs without STUN: the relay plays, also when a NAT
+// forgets its mappings. Where UDP is blocked in mid-stream, WebSocket takes over, and
+// when it is let through again, the relay by UDP. The relay is stopped and started
+// again, and the speaker plays on.
 func TestRelayAway(t *testing.T) {
 	a := newAway(t, netlab.Restricted, netlab.Symmetric)
 	a.play()
+	a.mode("relay")
+	heard := a.heard()
+	a.must(a.hearing.router.host.Router(a.hearing.outer, netlab.Symmetric)) // it forgets its mappings
+	a.goesOn(heard)
 	a.mode("relay")
 	a.must(a.hearing.router.host.Router(a.hearing.outer, netlab.UDPBlocked))
 	a.mode("websocket")

@@ -155,10 +155,9 @@ func overhead(before, after control.Status) float64 {
 	if before.Path == nil || after.Path == nil {
 		return 0
 	}
-	unique := float64(after.Packets.Received - before.Packets.Received)
-	extra := float64(after.Path.Parity-before.Path.Parity) + float64(after.Packets.Duplicate-before.Packets.Duplicate) +
-		float64(after.Path.Repaired-before.Path.Repaired)
-	return extra / max(1, unique)
+	grew := func(now, then uint64) float64 { return max(0, float64(now)-float64(then)) } // another way counts anew
+	extra := grew(after.Path.Parity, before.Path.Parity) + grew(after.Packets.Duplicate, before.Packets.Duplicate) + grew(after.Path.Repaired, before.Path.Repaired)
+	return extra / max(1, grew(after.Packets.Received, before.Packets.Received))
 }
 
 // wait lets time pass, or not when the context ends.

@@ -10,7 +10,7 @@ import (
 const (
 	missShare   = 0.01 // of packets may need longer
 	headroom    = 1.25 // on what the others need
-	slack       = 20 * time.Millisecond
+	slack       = 25 * time.Millisecond
 	deviceShare = 0.55 // of the stream's latency is queued in the device,
 	deviceMost  = 60 * time.Millisecond
 	leastBuffer = 40 * time.Millisecond

@@ -10,7 +10,7 @@ import (
 
 const (
 	mostMissing = 256                  // packets asked for at a time; beyond that the path was down
-	reordering  = 8 * time.Millisecond // a packet overtaken may still come by itself
+	reordering  = 3 * time.Millisecond // a packet overtaken may still come by itself
 	askAgain    = 1.3                  // round trips later
 	leastAgain  = 15 * time.Millisecond
 )

@@ -25,7 +25,7 @@ const (
 	pollEvery  = time.Second // for a source to describe its stream
 	clockEvery = 20 * time.Millisecond
 	lookEvery  = 250 * time.Millisecond
-	chaseEvery = 5 * time.Millisecond
+	chaseEvery = 2 * time.Millisecond
 )
 
 // Path is what a receiver feeds: a path of the merged stream.
@@ -86,6 +86,7 @@ type Receiver struct {
 	told    timebase.Local // when the path was last told the time
 	parity  timebase.Local // when parity last came
 	last    timebase.Local // when media last came
+	nudged  timebase.Local // when the relay was last spoken to because none came
 	before  loss
 
 	ctx    context.Context

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tutti-audio/tutti/ostp/describe"
+	"github.com/tutti-audio/tutti/ostp/line"
 	"github.com/tutti-audio/tutti/sync/offset"
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
@@ -65,8 +66,19 @@ func (r *Receiver) Way() (idle time.Duration, playing bool, lost float64) {
 	if r.last == 0 {
 		return 0, false, 0
 	}
-	return r.config.Clock.Now().Sub(r.last), true, r.before.residual
+	now := r.config.Clock.Now()
+	idle = now.Sub(r.last)
+	if idle > nudgeAfter && now.Sub(r.nudged) > nudgeAfter {
+		r.nudged = now
+		if m, ok := r.way.(relayed); ok { // its NAT may have another address now
+			_ = m.Send(line.Ping{Text: m.config.Device})
+		}
+	}
+	return idle, true, r.before.residual
 }
+
+// nudgeAfter is how long nothing comes before the relay is spoken to.
+const nudgeAfter = 100 * time.Millisecond
 
 // Done is closed when the receiver has ended.
 func (r *Receiver) Done() <-chan struct{} { return r.ctx.Done() }
