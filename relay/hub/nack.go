@@ -11,7 +11,7 @@ const (
 )
 
 // nack answers the NACK in w.packet from the ring. What the ring lacks, the source
-// is asked for, once for each sequence number.
+// is asked for, at most every 100 ms for each sequence number.
 func (w *worker) nack(m *member, now int64) {
 	w.counts.NACKs.Add(1)
 	var err error
@@ -37,7 +37,7 @@ func (w *worker) answerNACK(m *member, r *ring, now int64) {
 		case found && m.spend(len(packet)):
 			w.counts.Resent.Add(1)
 			w.pass(m, packet)
-		case !found && known && r.ask(low):
+		case !found && known && r.ask(low, now):
 			w.lacking = append(w.lacking, low)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 const (
 	ringSlots   = 512  // packets kept of a source: 10 s of 20 ms, 2.5 s of 5 ms
 	ringPacket  = 2048 // bytes; a longer packet is not kept
+	askAgain    = 100  // ms after which a source is asked for the same again
 	ringRounded = 128  // a slot's room grows by so much at a time
 )
 
@@ -17,8 +18,8 @@ type ring struct {
 	ssrc  uint32
 	from  uint16 // stream_id
 	slots [ringSlots]slot
-	asked [ringSlots]atomic.Uint32 // sequence + 1 of what the source was asked for
-	head  atomic.Uint32            // highest sequence, 32 bits
+	asked [ringSlots]atomic.Int64 // what the source was asked for: ms, and sequence + 1 in the low 17 bits
+	head  atomic.Uint32           // highest sequence, 32 bits
 	began atomic.Bool
 }
 
@@ -70,8 +71,13 @@ func (r *ring) find(dst []byte, low uint16) (packet []byte, found, known bool) {
 	return append(dst, s.packet...), true, true
 }
 
-// ask reports whether the source has not been asked for this sequence yet.
-func (r *ring) ask(low uint16) bool {
-	a, want := &r.asked[low%ringSlots], uint32(low)+1
-	return a.Swap(want) != want
+// ask reports whether the source may be asked for this sequence: it has not been, or
+// a while ago, and either that or the answer got lost.
+func (r *ring) ask(low uint16, now int64) bool {
+	a, ms := &r.asked[low%ringSlots], now/1e6
+	last := a.Load()
+	if same := last&(1<<17-1) == int64(low)+1; same && ms-last>>17 < askAgain {
+		return false
+	}
+	return a.CompareAndSwap(last, ms<<17|(int64(low)+1))
 }
