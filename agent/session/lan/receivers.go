@@ -33,8 +33,13 @@ type reporter struct {
 	Seen time.Time
 }
 
+// overtaken is for how long after asking for a copy a report that knows nothing of it
+// may still arrive.
+const overtaken = time.Second
+
 type lease struct {
 	ssrc    uint32 // whose reports renew it
+	asked   time.Time
 	expires time.Time
 }
 
@@ -56,7 +61,9 @@ func (r *receivers) report(from netip.AddrPort, report control.Receiver, now tim
 		switch {
 		case l.ssrc != report.SSRC || to.Addr() != from.Addr().Unmap():
 		case report.Health.Unicast:
-			r.leases[to] = lease{ssrc: l.ssrc, expires: now.Add(leaseTime)}
+			l.expires = now.Add(leaseTime)
+			r.leases[to] = l
+		case now.Sub(l.asked) < overtaken: // this report was on its way before
 		default:
 			delete(r.leases, to)
 			r.publish()
@@ -87,7 +94,7 @@ func (r *receivers) subscribe(to netip.AddrPort, ssrc uint32, now time.Time) (fr
 	if !renewed && len(r.leases) >= maxCopies {
 		return false, fmt.Errorf("already sending %d copies, no more fit: let multicast reach this speaker, or start a second source", maxCopies)
 	}
-	r.leases[to] = lease{ssrc: ssrc, expires: now.Add(leaseTime)}
+	r.leases[to] = lease{ssrc: ssrc, asked: now, expires: now.Add(leaseTime)}
 	r.publish()
 	return !renewed, nil
 }

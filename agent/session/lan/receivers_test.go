@@ -68,3 +68,20 @@ func TestCopiesAreBounded(t *testing.T) {
 		t.Errorf("%d speakers are remembered", n)
 	}
 }
+
+// A report that was on its way when the copy was asked for does not end it.
+func TestOvertakenReport(t *testing.T) {
+	r, now := newReceivers(), time.Now()
+	to := netip.MustParseAddrPort("10.0.0.2:40000")
+	if _, err := r.subscribe(to, 7, now); err != nil {
+		t.Fatal(err)
+	}
+	r.report(to, control.Receiver{SSRC: 7}, now.Add(overtaken/2))
+	if len(r.copies()) != 1 {
+		t.Error("it does")
+	}
+	r.report(to, control.Receiver{SSRC: 7}, now.Add(overtaken))
+	if len(r.copies()) != 0 {
+		t.Error("a later one does not")
+	}
+}
