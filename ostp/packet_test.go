@@ -1,83 +1,11 @@
 package ostp
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/hex"
 	"errors"
-	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 )
-
-func readVector(t *testing.T, path string) map[string]string {
-	t.Helper()
-	f, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	fields := map[string]string{}
-	for s := bufio.NewScanner(f); s.Scan(); {
-		if key, value, ok := strings.Cut(s.Text(), ": "); ok && !strings.HasPrefix(key, "#") {
-			fields[key] = value
-		}
-	}
-	return fields
-}
-
-func (p *Packet) fields() map[string]string {
-	marker := "0"
-	if p.Marker {
-		marker = "1"
-	}
-	return map[string]string{
-		"marker": marker, "payload_type": strconv.Itoa(int(p.PayloadType)),
-		"sequence": strconv.FormatUint(uint64(p.Sequence()), 10), "timestamp": strconv.FormatUint(uint64(p.Timestamp), 10),
-		"ssrc": strings.ToUpper(strconv.FormatUint(uint64(p.SSRC), 16)), "stream_id": strconv.Itoa(int(p.StreamID)),
-		"media_timestamp": strconv.FormatUint(uint64(p.MediaTimestamp), 10),
-		"payload":         strings.ToUpper(hex.EncodeToString(p.Payload)),
-	}
-}
-
-func TestVectors(t *testing.T) {
-	files, _ := filepath.Glob("vectors/*.txt")
-	if len(files) < 3 {
-		t.Fatalf("found %d vectors, want at least 3", len(files))
-	}
-	for _, file := range files {
-		v := readVector(t, file)
-		raw, err := hex.DecodeString(v["packet"])
-		if err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		var p Packet
-		err = ParsePacket(&p, raw)
-		if v["error"] == "crc" {
-			if !errors.Is(err, ErrCRC) {
-				t.Errorf("%s: error %v, want %v", file, err, ErrCRC)
-			}
-			continue
-		}
-		if err != nil {
-			t.Errorf("%s: %v", file, err)
-			continue
-		}
-		for key, got := range p.fields() {
-			if got != v[key] {
-				t.Errorf("%s: %s is %s, want %s", file, key, got, v[key])
-			}
-		}
-		built := Packet{StreamID: p.StreamID, MediaTimestamp: p.MediaTimestamp, Payload: bytes.Clone(p.Payload)}
-		built.PayloadType, built.SSRC, built.Timestamp = p.PayloadType, p.SSRC, p.Timestamp
-		built.SetSequence(p.Sequence())
-		if again, err := AppendPacket(nil, &built); err != nil || !bytes.Equal(again, raw) {
-			t.Errorf("%s: built %X (%v), want %X", file, again, err, raw)
-		}
-	}
-}
 
 func TestRefusals(t *testing.T) {
 	good := mustAppend(t, &Packet{Payload: []byte("hello")})

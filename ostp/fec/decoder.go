@@ -71,18 +71,18 @@ func (d *Decoder) keep(p *ostp.Packet) bool {
 // AddParity takes a parity packet in and returns the packets that are known because
 // of it, without their CRC; they are valid until the next call.
 func (d *Decoder) AddParity(p *ostp.Packet) ([]ostp.Packet, error) {
-	h, err := parseHeader(p.Payload)
+	h, err := ParseHeader(p.Payload)
 	if err != nil {
 		d.bad++
 		return nil, err
 	}
 	b := d.blockOf(p, h)
-	if b.k != h.k || b.m != h.m || b.size != len(p.Payload)-headerSize || b.first.SSRC != ^p.SSRC {
+	if b.k != h.K || b.m != h.M || b.size != len(p.Payload)-headerSize || b.first.SSRC != ^p.SSRC {
 		d.bad++
 		return nil, ErrFormat
 	}
-	if len(b.parity[h.index]) == 0 {
-		b.parity[h.index] = append(b.parity[h.index], p.Payload[headerSize:]...)
+	if len(b.parity[h.Index]) == 0 {
+		b.parity[h.Index] = append(b.parity[h.Index], p.Payload[headerSize:]...)
 		b.have++
 	}
 	d.found = d.found[:0]
@@ -92,23 +92,23 @@ func (d *Decoder) AddParity(p *ostp.Packet) ([]ostp.Packet, error) {
 
 // blockOf returns the block that a parity packet is of, the oldest one's place if it
 // is new.
-func (d *Decoder) blockOf(p *ostp.Packet, h header) *block {
+func (d *Decoder) blockOf(p *ostp.Packet, h Header) *block {
 	for i := range d.blocks {
-		if b := &d.blocks[i]; b.set && b.first.Sequence() == h.first && b.first.SSRC == ^p.SSRC {
+		if b := &d.blocks[i]; b.set && b.first.Sequence() == h.First && b.first.SSRC == ^p.SSRC {
 			return b
 		}
 	}
 	b := &d.blocks[d.next]
 	d.next = (d.next + 1) % blocks
-	for len(b.parity) < h.m {
+	for len(b.parity) < h.M {
 		b.parity = append(b.parity, nil)
 	}
 	for i := range b.parity {
 		b.parity[i] = b.parity[i][:0]
 	}
-	b.first, b.k, b.m, b.size, b.have, b.set = *p, h.k, h.m, len(p.Payload)-headerSize, 0, true
+	b.first, b.k, b.m, b.size, b.have, b.set = *p, h.K, h.M, len(p.Payload)-headerSize, 0, true
 	b.first.SSRC, b.first.Payload = ^p.SSRC, nil
-	b.first.SetSequence(h.first)
+	b.first.SetSequence(h.First)
 	return b
 }
 

@@ -56,19 +56,21 @@ var (
 	ErrShape  = errors.New("a block has 1 to 64 packets, and 1 to 64 of parity")
 )
 
-// header is what a parity packet says of its block.
-type header struct {
-	k, m, index int
-	first       uint32
+// Header is what a parity packet says of its block.
+type Header struct {
+	K, M  int    // packets of data and of parity
+	Index int    // of this one of parity, from 0
+	First uint32 // sequence of the block's first data packet
 }
 
-func parseHeader(payload []byte) (header, error) {
+// ParseHeader reads the header of a parity packet's payload. It fails with ErrFormat.
+func ParseHeader(payload []byte) (Header, error) {
 	if len(payload) <= headerSize+prefixSize || payload[0] != version {
-		return header{}, ErrFormat
+		return Header{}, ErrFormat
 	}
-	h := header{int(payload[1]), int(payload[2]), int(payload[3]), binary.BigEndian.Uint32(payload[4:])}
-	if checkShape(h.k, h.m) != nil || h.index >= h.m || len(payload) > headerSize+prefixSize+MaxPayload {
-		return header{}, ErrFormat
+	h := Header{int(payload[1]), int(payload[2]), int(payload[3]), binary.BigEndian.Uint32(payload[4:])}
+	if checkShape(h.K, h.M) != nil || h.Index >= h.M || len(payload) > headerSize+prefixSize+MaxPayload {
+		return Header{}, ErrFormat
 	}
 	return h, nil
 }

@@ -140,7 +140,7 @@ func commandTree(around surroundings) (root *cobra.Command, began *bool) {
 		runCommand(around), sendCommand(around),
 		listCommand(f), statusCommand(f), syncCommand(f),
 		volumeCommand(f), muteCommand(f), trimCommand(f), joinCommand(f),
-		doctorCommand(around), updateCommand(around, imageProgram), versionCommand(),
+		doctorCommand(around), updateCommand(around, imageProgram), inspectCommand(around), versionCommand(),
 	)
 	root.SetHelpCommandGroupID(groupCare)
 	root.SetCompletionCommandGroupID(groupCare)

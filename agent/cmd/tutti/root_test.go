@@ -46,7 +46,7 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 			}
 		}
 	})
-	if n != 12 {
+	if n != 13 {
 		t.Errorf("%d commands", n)
 	}
 }
