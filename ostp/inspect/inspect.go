@@ -179,5 +179,5 @@ func house(t clockmsg.Timestamp, known bool) string {
 // seconds shows house time without loss.
 func seconds(h timebase.House) string {
 	const second = 1_000_000_000
-	return fmt.Sprintf("%d.%09d s", h/second, max(h%second, -(h % second)))
+	return fmt.Sprintf("%d.%09d s", h/second, max(h%second, -(h%second)))
 }
