@@ -9,6 +9,7 @@
 package inspect
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -93,18 +94,20 @@ func some(b []byte) string {
 	return fmt.Sprintf("%d bytes: %X", len(b), b)
 }
 
-// isText reports whether a datagram could be meant as a line: it begins with a
-// letter, and all but its end is printable.
+// isText reports whether a datagram could be meant as a line: it begins with a verb,
+// or with a letter and all but its end is printable.
 func isText(b []byte) bool {
+	if i := bytes.IndexAny(b, ": \r\n"); i >= 2 && isVerb(b[:i]) {
+		return true
+	}
 	if c := b[0] | 0x20; c < 'a' || c > 'z' {
 		return false
 	}
-	for _, c := range b {
-		if c < ' ' && c != '\r' && c != '\n' || c == 0x7F {
-			return false
-		}
-	}
-	return true
+	return !bytes.ContainsFunc(b, func(r rune) bool { return r < ' ' && r != '\r' && r != '\n' || r == 0x7F })
+}
+
+func isVerb(b []byte) bool {
+	return !bytes.ContainsFunc(b, func(r rune) bool { return r != '_' && (r < 'A' || r > 'Z') })
 }
 
 func explainLine(b []byte) Explanation {

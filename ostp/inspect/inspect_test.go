@@ -109,6 +109,7 @@ func TestKinds(t *testing.T) {
 		{probe, Probe, []string{"T1 (asked)=5 ns"}},
 		{[]byte("JOIN house pw"), Line, []string{"as written=\"JOIN:house:pw\\n\"", "channel=house", "password=2 bytes"}},
 		{[]byte("NOISE:1\n"), Line, []string{"verb is not known"}},
+		{[]byte("JOIN:a\x00\n"), Line, []string{"not UTF-8 text of one line"}},
 		{[]byte("CHALLENGE:abc\n"), Line, []string{"token=abc"}},
 		{stun, STUN, []string{"Binding request", "PRIORITY=4 bytes: 01020304"}},
 		{hello, DTLS, []string{"handshake ClientHello", "epoch 0"}},
@@ -164,8 +165,8 @@ func TestLog(t *testing.T) {
 	bad = packet(t, ostp.Opus, 4, []byte("x"))
 	bad[24] ^= 1
 	l.Add(start, ends, bad)
-	want := "4294967294 [first of its stream]\n4294967295 []\n2 [gap: 2 packets are missing, seq 0–1; media goes on after 60ms]\n" +
-		"1 [late: 1 packets after its turn]\n1 [duplicate]\n3 []\n"
+	want := "4294967294 [first of its stream]\n4294967295 []\n2 [gap: seq 0–1 missing (2); media goes on after 60ms]\n" +
+		"1 [late: after seq 2]\n1 [duplicate]\n3 []\n"
 	if notes != want {
 		t.Errorf("%s\nwant\n%s", notes, want)
 	}

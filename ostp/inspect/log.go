@@ -142,10 +142,10 @@ func (s *Stream) count(p *ostp.Packet) (note string) {
 		return "duplicate"
 	case sequence < s.highest:
 		s.Reordered++
-		note = fmt.Sprintf("late: %d packets after its turn", s.highest-sequence)
+		note = fmt.Sprintf("late: after seq %d", uint32(s.highest))
 	case sequence > s.highest+1:
-		note = fmt.Sprintf("gap: %d packets are missing, seq %d–%d; media goes on after %s", sequence-s.highest-1,
-			uint32(s.highest+1), uint32(sequence-1), ticks(media-s.atHighest))
+		note = fmt.Sprintf("gap: seq %d–%d missing (%d); media goes on after %s", uint32(s.highest+1), uint32(sequence-1),
+			sequence-s.highest-1, ticks(media-s.atHighest))
 	}
 	*place = max(*place, sequence+1)
 	if sequence >= s.highest {

@@ -46,7 +46,11 @@ func tshark(t *testing.T, port uint16, datagrams [][]byte) []seen {
 	if err := os.WriteFile(path, file, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	args := []string{"-X", "lua_script:../../docs/ostp.lua", "-r", path, "-n", "-T", "fields", "-E", "separator=/t", "-E", "aggregator= "}
+	const dissector = "../../docs/ostp.lua"
+	if _, err := os.ReadFile(dissector); err != nil { // also so that go test runs again when it was changed
+		t.Fatal(err)
+	}
+	args := []string{"-X", "lua_script:" + dissector, "-r", path, "-n", "-T", "fields", "-E", "separator=/t", "-E", "aggregator= "}
 	names := strings.Fields(columns)
 	for _, c := range names {
 		args = append(args, "-e", c)

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -104,11 +105,8 @@ func parseHex(text string) ([]byte, error) {
 		}
 		return r
 	}, strings.TrimPrefix(strings.TrimPrefix(strings.TrimSpace(text), "0x"), "0X"))
-	var b []byte
-	if text == "" {
-		return nil, errors.New("nothing is there")
-	}
-	if _, err := fmt.Sscanf(text, "%x", &b); err != nil || 2*len(b) != len(text) {
+	b, err := hex.DecodeString(text)
+	if err != nil || len(b) == 0 {
 		return nil, errors.New("this is no hexadecimal: it has two of 0-9 a-f for each byte")
 	}
 	return b, nil

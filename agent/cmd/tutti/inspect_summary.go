@@ -26,7 +26,11 @@ func (i *inspector) finish() error {
 		kinds = append(kinds, fmt.Sprintf("%d %s", n, kind))
 	}
 	slices.Sort(kinds)
-	fmt.Fprintf(i.w, "%d datagrams: %s\n", i.count, strings.Join(kinds, ", "))
+	from := ""
+	if !i.start.IsZero() {
+		from = " from " + i.start.Format(time.RFC3339Nano) + " on"
+	}
+	fmt.Fprintf(i.w, "datagrams%s: %s\n", from, strings.Join(kinds, ", "))
 	if i.skipped != [3]int{} {
 		fmt.Fprintf(i.w, "besides: %s\n", i.left())
 	}

@@ -47,8 +47,8 @@ func TestInspect(t *testing.T) {
 	code, out, errs := command(t, nil, "inspect", path)
 	for _, want := range []string{
 		"#1  0.000000 s  192.0.2.1:40000 > 239.69.0.1:5004  OSTP media  opus  seq 1  media 0.020000 s",
-		"good (whole packet, little-endian)", "gap: 2 packets are missing, seq 3–4", "late: 1 packets", "* duplicate",
-		"besides: 1 frames without UDP", "6 OSTP media",
+		"good (whole packet, little-endian)", "gap: seq 3–4 missing (2)", "late: after seq 5", "* duplicate",
+		"besides: 1 frames without UDP", "datagrams from 2001-09-09T01:46:40Z on: 1 control line, 6 OSTP media",
 		"0000ABCD  3       opus  6        1     1          1      0        0          40.0 kb/s  0.100 s   0.100 s",
 	} {
 		if code != exitOK || errs != "" || !strings.Contains(out, want) {
