@@ -38,7 +38,7 @@ func (m Mode) String() string {
 
 // What decides.
 const (
-	Prove     = time.Second            // a better way must be well for so long before it leads
+	Prove     = 750 * time.Millisecond // a better way must be well for so long before it leads
 	ProveSlow = 5 * time.Second        // after it has failed lately
 	Overlap   = 2 * time.Second        // the old way goes on for so long
 	Stalled   = 110 * time.Millisecond // without media: open the next way
