@@ -99,7 +99,7 @@ func (s *Sending) hearPeer(b []byte, at timebase.Local, reply func([]byte) error
 	u := s.uplink.Load()
 	switch {
 	case u == nil:
-	case len(b) > 1 && b[1] >= 192 && b[1] <= 223: // RTCP (RFC 5761)
+	case ostp.IsRTCP(b):
 		u.Heed(b, time.Now())
 	default:
 		u.Answer(b, at, reply)

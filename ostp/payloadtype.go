@@ -47,3 +47,7 @@ func (p PayloadType) String() string {
 	}
 	return strconv.Itoa(int(p))
 }
+
+// IsRTCP tells RTCP from RTP on a port that they share, by the packet type (RFC 5761,
+// section 4).
+func IsRTCP(b []byte) bool { return len(b) > 1 && b[0]>>6 == 2 && b[1] >= 192 && b[1] <= 223 }

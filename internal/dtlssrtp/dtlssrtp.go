@@ -30,12 +30,9 @@ import (
 	"time"
 
 	"github.com/pion/dtls/v3"
-	"github.com/pion/rtp"
-	"github.com/pion/srtp/v3"
 )
 
 const (
-	replayWindow = 1024 // packets
 	handshakeFor = 5 * time.Second
 	lifetime     = 30 * 24 * time.Hour
 	maxDatagram  = 2048
@@ -83,21 +80,15 @@ func fingerprintOf(der []byte) string {
 // Conn is an encrypted way to a peer. Read belongs to one goroutine, Write may be
 // called from any.
 type Conn struct {
-	under   net.Conn
-	dtls    *dtls.Conn
-	pipe    *pipe
-	in      *srtp.Context
-	profile string
+	*Cipher
+	under net.Conn
+	dtls  *dtls.Conn
+	pipe  *pipe
 
-	mu     sync.Mutex // of out
-	out    *srtp.Context
-	header rtp.Header
-	buffer []byte
+	writing sync.Mutex
+	sealed  []byte
 
-	secret []byte
-	clear  []byte
-	reader rtp.Header
-	bad    uint64
+	secret, clear []byte // of Read
 }
 
 // Handshake agrees on keys with the peer whose certificate has the fingerprint. One
@@ -162,7 +153,7 @@ func shake(ctx context.Context, under net.Conn, client bool, begin func(*Conn) (
 	var err error
 	if c.dtls, err = begin(c); err == nil {
 		if err = c.dtls.HandshakeContext(ctx); err == nil {
-			err = c.keys(client)
+			c.Cipher, err = NewCipher(c.dtls, client)
 		}
 	}
 	close(stop)
@@ -176,33 +167,6 @@ func shake(ctx context.Context, under net.Conn, client bool, begin func(*Conn) (
 	}
 	return c, nil
 }
-
-// keys takes the SRTP keys from the handshake.
-func (c *Conn) keys(client bool) error {
-	profile, ok := c.dtls.SelectedSRTPProtectionProfile()
-	if !ok {
-		return errors.New("the peer knows no SRTP that we do")
-	}
-	state, ok := c.dtls.ConnectionState()
-	if !ok {
-		return errors.New("the handshake gave no keys")
-	}
-	config := srtp.Config{Profile: srtp.ProtectionProfile(profile)}
-	if err := config.ExtractSessionKeysFromDTLS(&state, client); err != nil {
-		return err
-	}
-	k := config.Keys
-	var err error
-	if c.out, err = srtp.CreateContext(k.LocalMasterKey, k.LocalMasterSalt, config.Profile); err != nil {
-		return err
-	}
-	c.in, err = srtp.CreateContext(k.RemoteMasterKey, k.RemoteMasterSalt, config.Profile, srtp.SRTPReplayProtection(replayWindow), srtp.SRTCPReplayProtection(replayWindow))
-	c.profile = config.Profile.String()
-	return err
-}
-
-// Profile names the cipher.
-func (c *Conn) Profile() string { return c.profile }
 
 // feed gives DTLS its datagrams during the handshake.
 func (c *Conn) feed(stop <-chan struct{}) {
@@ -223,7 +187,7 @@ func (c *Conn) feed(stop <-chan struct{}) {
 }
 
 // Read returns the next packet, decrypted; it is valid until the next Read. What
-// cannot be is passed over and counted.
+// cannot be is passed over.
 func (c *Conn) Read() ([]byte, error) {
 	for {
 		n, err := c.under.Read(c.secret)
@@ -234,36 +198,21 @@ func (c *Conn) Read() ([]byte, error) {
 		if c.pipe.put(b) || n == 0 || b[0]>>6 != 2 {
 			continue
 		}
-		if isRTCP(b) {
-			c.clear, err = c.in.DecryptRTCP(c.clear[:0], b, nil)
-		} else {
-			c.clear, err = c.in.DecryptRTP(c.clear[:0], b, &c.reader)
+		if c.clear, err = c.Open(c.clear[:0], b); err == nil {
+			return c.clear, nil
 		}
-		if err != nil {
-			c.bad++
-			continue
-		}
-		return c.clear, nil
 	}
 }
 
-// isRTCP tells RTCP from RTP by the packet type (RFC 5761, section 4).
-func isRTCP(b []byte) bool { return len(b) > 1 && b[1] >= 192 && b[1] <= 223 }
-
 // Write encrypts and sends a packet of RTP or RTCP.
 func (c *Conn) Write(packet []byte) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.writing.Lock()
+	defer c.writing.Unlock()
 	var err error
-	if isRTCP(packet) {
-		c.buffer, err = c.out.EncryptRTCP(c.buffer[:0], packet, nil)
-	} else {
-		c.buffer, err = c.out.EncryptRTP(c.buffer[:0], packet, &c.header)
-	}
-	if err != nil {
+	if c.sealed, err = c.Seal(c.sealed[:0], packet); err != nil {
 		return err
 	}
-	_, err = c.under.Write(c.buffer)
+	_, err = c.under.Write(c.sealed)
 	return err
 }
 

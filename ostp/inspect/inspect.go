@@ -67,7 +67,7 @@ func Explain(b []byte) Explanation {
 	switch {
 	case len(b) == 0:
 		return Explanation{Kind: Unknown, Summary: "empty"}
-	case b[0]>>6 == 2 && len(b) > 1 && b[1] >= 192 && b[1] <= 223:
+	case ostp.IsRTCP(b):
 		return explainRTCP(b)
 	case b[0]>>6 == 2:
 		return explainRTP(b)

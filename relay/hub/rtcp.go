@@ -9,9 +9,6 @@ const (
 	reportsBurst = 200
 )
 
-// isRTCP tells RTCP from RTP by the packet type (RFC 5761, section 4).
-func isRTCP(b []byte) bool { return len(b) > 1 && b[1] >= 192 && b[1] <= 223 }
-
 // wholeRTCP reports whether b is packets of version 2 whose lengths add up.
 func wholeRTCP(b []byte) bool {
 	for len(b) >= 4 && b[0]>>6 == 2 {

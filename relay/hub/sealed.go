@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"net/netip"
 
+	"github.com/tutti-audio/tutti/internal/dtlssrtp"
 	"github.com/tutti-audio/tutti/ostp"
 	"github.com/tutti-audio/tutti/relay/secure"
 )
@@ -73,12 +74,7 @@ func (sealedSink) Media(*Shared) {}
 // sealedMedia takes an SRTP packet of a member.
 func (w *worker) sealedMedia(m *member, b []byte, now int64) {
 	var err error
-	if isRTCP(b) {
-		w.clear, err = m.sealed.UnprotectRTCP(w.clear, b)
-	} else {
-		w.clear, err = m.sealed.Unprotect(w.clear, b)
-	}
-	if err != nil {
+	if w.clear, err = m.sealed.Open(w.clear, b); err != nil {
 		w.counts.Forged.Add(1)
 		if w.clear == nil {
 			w.clear = make([]byte, ostp.MaxPacket)
@@ -109,10 +105,10 @@ func (w *worker) forwardSealed(a *audience, from *member, b []byte, isFEC bool) 
 
 // seal protects b for one member into place n of the batch.
 func (w *worker) seal(n int, m *member, b []byte) bool {
-	if need := len(b) + secure.Overhead; cap(w.seals[n]) < need {
+	if need := len(b) + dtlssrtp.Overhead; cap(w.seals[n]) < need {
 		w.seals[n] = make([]byte, max(need, 1500))
 	}
-	p, err := m.sealed.Protect(w.seals[n], b)
+	p, err := m.sealed.Seal(w.seals[n], b)
 	if err != nil {
 		return false
 	}
@@ -122,12 +118,6 @@ func (w *worker) seal(n int, m *member, b []byte) bool {
 
 // passSealed sends one packet to one member.
 func (w *worker) passSealed(m *member, b []byte) {
-	if isRTCP(b) {
-		if p, err := m.sealed.ProtectRTCP(nil, b); err == nil {
-			_ = w.port.Send(p, m.name)
-		}
-		return
-	}
 	if w.seal(0, m, b) {
 		_ = w.port.Send(w.seals[0], m.name)
 	}

@@ -127,7 +127,7 @@ func (w *worker) line(m *member, addr netip.AddrPort, b []byte, from *udp.Name, 
 
 // media takes one packet of a member.
 func (w *worker) media(m *member, b []byte, now int64) {
-	if isRTCP(b) {
+	if ostp.IsRTCP(b) {
 		w.report(m, b, now)
 		return
 	}

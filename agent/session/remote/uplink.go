@@ -146,7 +146,7 @@ func sequenceOf(b []byte) int { return int(b[2])<<8 | int(b[3]) }
 func (u *Uplink) hear(b []byte, at timebase.Local) {
 	m := u.member.Load()
 	switch {
-	case isRTCP(b):
+	case ostp.IsRTCP(b):
 		u.Heed(b, time.Now())
 	case m != nil:
 		u.Answer(b, at, m.Write)
@@ -184,9 +184,6 @@ func (u *Uplink) Heed(b []byte, now time.Time) {
 
 // mostListeners is how many listeners' reports are kept apart.
 const mostListeners = 4096
-
-// isRTCP tells RTCP from RTP by the packet type (RFC 5761, section 4).
-func isRTCP(b []byte) bool { return len(b) > 1 && b[1] >= 192 && b[1] <= 223 }
 
 // Answer sends again what a NACK asks for, as far as it is still known.
 func (u *Uplink) Answer(b []byte, at timebase.Local, send func([]byte) error) {
