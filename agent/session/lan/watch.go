@@ -80,7 +80,7 @@ func address(source, path string) string {
 
 // takeReport follows the sender's reports: its end, and what it plays.
 func (r *Receiver) takeReport(b []byte, from netip.AddrPort) {
-	if !r.fromSender(from) {
+	if !r.fromLeader(from) && !r.fromStandBy(from) {
 		r.stats.foreign.Add(1)
 		return
 	}
@@ -95,6 +95,9 @@ func (r *Receiver) takeReport(b []byte, from netip.AddrPort) {
 		}
 	}
 	if s := report.Sender; s != nil && s.SSRC == r.stream.SSRC {
+		if s.Gateway != nil {
+			r.heed(s.Gateway, from)
+		}
 		tags := Tags{Tags: *r.tags.Load()}
 		if noteOf(&tags) != s.Note {
 			r.checkChanged()
@@ -110,7 +113,7 @@ func (r *Receiver) checkChanged() {
 		return
 	}
 	r.wait.Go(func() {
-		s, err := Fetch(r.ctx, r.config.Source)
+		s, err := Fetch(r.ctx, r.Source())
 		switch {
 		case err != nil:
 		case s.SSRC != r.stream.SSRC || s.Epoch != r.stream.Epoch:
@@ -172,7 +175,9 @@ func (r *Receiver) report(badly int) int {
 		ReceivedAt: e.HouseAt(timebase.Local(r.stats.lastMedia.Load())), ReceivedRTP: uint32(r.stats.lastRTP.Load()),
 	}
 	report.Health.Unicast = r.subscribed.Load()
-	r.config.Sink.Report(&report, &r.stream)
+	if r.config.Sink.Report(&report, &r.stream); report.PresentedAt != 0 {
+		report.PresentedAt = r.houseTime(report.PresentedAt)
+	}
 	if b, err := control.AppendReport(nil, report); err == nil {
 		r.tell(b)
 	}
