@@ -41,6 +41,7 @@ type Announced struct {
 	Term    uint32 // of a gateway; 0: the source itself
 	Channel string
 	Name    string
+	Via     string // of a gateway: the speaker that it is
 	SSRC    uint32
 	Codec   ostp.PayloadType
 	HTTP    uint16
@@ -63,6 +64,7 @@ func ParseText(text map[string]string) (a Announced, ok bool) {
 		Latency: time.Duration(number("latency", 32)) * time.Microsecond,
 	}
 	if gateway {
+		a.Via = text["room"]
 		a.Term = uint32(number("term", 32))
 		ok = ok && a.Term != 0
 	}

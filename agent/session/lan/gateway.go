@@ -24,7 +24,6 @@ import (
 // GatewayConfig is what a gateway is made of.
 type GatewayConfig struct {
 	Stream    describe.Stream // as its source describes it
-	Name      string          // of this speaker
 	Interface string          // to send from; empty: the first that can
 	HTTP      uint16          // port that Handler is served on
 	Clock     *hostclock.Clock
@@ -70,7 +69,7 @@ func NewGateway(c GatewayConfig) (*Gateway, error) {
 		ifi: c.Interface, clock: c.Clock, log: c.Log, receivers: newReceivers(), quit: make(chan struct{}), tell: make(chan struct{}, 1),
 		stream: c.Stream, leg: g.legAt, said: g.state,
 	}
-	g.stream.Name, g.stream.HTTP = c.Name, c.HTTP
+	g.stream.HTTP = c.HTTP
 	g.SetTags(Tags{Tags: c.Stream.Tags})
 	if err := g.open(netip.AddrPort{}, 0); err != nil {
 		return nil, err
@@ -167,8 +166,11 @@ func (g *Gateway) Term() uint32 {
 	return g.term
 }
 
-// ClockPort is where it will answer time requests.
+// ClockPort is where it answers time requests, once it is in charge.
 func (g *Gateway) ClockPort() uint16 { return g.answers.Port() }
+
+// HTTPPort is where its Handler is served.
+func (g *Gateway) HTTPPort() uint16 { return g.stream.HTTP }
 
 // Packets counts what was passed on.
 func (g *Gateway) Packets() uint64 { return g.sentPackets.Load() }
@@ -256,18 +258,20 @@ func (g *Gateway) serveStandBy(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// Leave lets the stand-by take over, if there is one; the stream goes on. Close it
-// afterwards.
-func (g *Gateway) Leave() {
+// Leave tells the speakers that this gateway is about to go: the stand-by takes over
+// or, where nobody is to, each finds its own way. The stream goes on until Close.
+func (g *Gateway) Leave(handOver bool) {
 	g.mu.Lock()
 	g.leaving = true
-	g.mu.Unlock()
-	if g.house.Load() != nil {
-		g.sendReport()
+	if !handOver {
+		g.until = time.Time{}
 	}
+	g.mu.Unlock()
+	g.sendReport()
 }
 
-// Close closes the ports and waits. ended says that the stream has ended with it.
+// Close closes the ports and waits. ended says that the stream has ended; else the
+// stand-by takes over.
 func (g *Gateway) Close(ended bool) {
 	g.close(func() {
 		switch {
@@ -275,7 +279,7 @@ func (g *Gateway) Close(ended bool) {
 		case ended:
 			g.goodbye()
 		default:
-			g.Leave()
+			g.Leave(true)
 		}
 	})
 }

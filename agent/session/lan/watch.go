@@ -19,6 +19,7 @@ const (
 	fetchTime   = 2 * time.Second
 	noMulticast = time.Second     // without a packet: ask for a copy
 	silent      = 5 * time.Second // without a packet or an answer: the stream is dead
+	leftFor     = 300 * time.Millisecond // likewise, after a gateway has left
 	lossy       = 26              // of 256: ten per cent
 	lossyFor    = 3               // reports in a row
 	looks       = 5               // for each report
@@ -143,6 +144,10 @@ func (r *Receiver) watch() {
 		now := r.config.Clock.Now()
 		idle := now.Sub(max(joined, timebase.Local(r.stats.lastMedia.Load())))
 		if idle > silent && now.Sub(max(joined, r.Clock().At)) > silent {
+			r.cancel(ErrSilent)
+			return
+		}
+		if l := r.leader.Load(); l.leaving && !l.standBy.Addr.IsValid() && idle > leftFor {
 			r.cancel(ErrSilent)
 			return
 		}
