@@ -175,4 +175,3 @@ func (h *household) aligned2(a, b *room, during span, what string) {
 		h.Errorf("%s: %s and %s are apart by %.1f µs (median), %.1f at most", what, a.name, b.name, median, most)
 	}
 }
-

@@ -17,12 +17,12 @@ import (
 
 const (
 	fetchTime   = 2 * time.Second
-	noMulticast = time.Second     // without a packet: ask for a copy
-	silent      = 5 * time.Second // without a packet or an answer: the stream is dead
+	noMulticast = time.Second            // without a packet: ask for a copy
+	silent      = 5 * time.Second        // without a packet or an answer: the stream is dead
 	leftFor     = 300 * time.Millisecond // likewise, after a gateway has left
-	lossy       = 26              // of 256: ten per cent
-	lossyFor    = 3               // reports in a row
-	looks       = 5               // for each report
+	lossy       = 26                     // of 256: ten per cent
+	lossyFor    = 3                      // reports in a row
+	looks       = 5                      // for each report
 )
 
 // Fetch gets the description from a sender's HTTP address, host:port.
