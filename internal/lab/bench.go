@@ -66,6 +66,7 @@ func benchmarks() []benchmark {
 		{"relay", "fan-out beside a C loop, listeners per core, delay, memory, joins (3 min)", benchRelay},
 		{"nat", "for each pair of networks: by which mode a source is heard, and how soon (2 min)", benchNAT},
 		{"loss", "what a listener off the LAN makes up, against what its line loses (9 min)", benchLoss},
+		{"gateway", "a house that hears a stream from outside: alignment, and what is heard when the gateway dies (8 min)", benchGateway},
 		{"join", "from the wish to join to the first sound", joinTime},
 	}
 }
