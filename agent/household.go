@@ -15,13 +15,9 @@ import (
 	"github.com/tutti-audio/tutti/agent/discovery"
 	"github.com/tutti-audio/tutti/agent/mode"
 	"github.com/tutti-audio/tutti/agent/session/lan"
-	"github.com/tutti-audio/tutti/agent/session/merge"
 	"github.com/tutti-audio/tutti/agent/session/remote"
 	"github.com/tutti-audio/tutti/internal/udp"
-	"github.com/tutti-audio/tutti/ostp"
-	"github.com/tutti-audio/tutti/ostp/control"
 	"github.com/tutti-audio/tutti/ostp/describe"
-	"github.com/tutti-audio/tutti/sync/offset"
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
 
@@ -133,14 +129,6 @@ func (h *household) pace() time.Duration {
 	return looking
 }
 
-// judge says what becomes of a way on the network that is a gateway's.
-func (h *household) judge(r *lan.Receiver, w *mode.Way) {
-	standBy, viaGateway := r.Gateway()
-	w.Held = standBy.IsValid()
-	w.Gone = r.Gone() || h.former == session(r) || viaGateway && h.speaker.nearby.hasSource(h.channel)
-	w.Possible = !w.Gone
-}
-
 // noneOnLAN takes in that nobody could be heard on the network, though found.
 func (h *household) noneOnLAN(now timebase.Local) {
 	if h.failing == 0 {
@@ -229,110 +217,6 @@ func (h *household) open(stream describe.Stream) error {
 	return nil
 }
 
-// reign looks after what a gateway does, until nobody needs it.
-func (h *household) reign(l *listening, now timebase.Local) {
-	g := h.active.Load()
-	if r := l.outside(); r != nil {
-		if idle, playing, _ := r.Way(); playing && idle < nothingFor {
-			h.heard = now
-		}
-		h.keepReserve(r, now)
-		tags := r.Stream().Tags
-		if tags.Artwork = false; tags != g.Stream().Tags { // pictures do not come from outside
-			g.SetTags(lan.Tags{Tags: tags})
-		}
-	}
-	other := l.lead == mode.LAN && l.ways[mode.LAN].session != h.former
-	switch {
-	case other && !h.leaving:
-		h.speaker.log.Info("another is heard on the network: this speaker is the gateway no more")
-		h.leave()
-	case other && !l.anyOutside(), now.Sub(h.heard) > nothingFor:
-		h.close(false)
-	}
-}
-
-// leave tells the speakers that listen, and that nobody stands by: there is another
-// gateway, or the source itself.
-func (h *household) leave() {
-	h.leaving = true
-	if h.service != nil {
-		_ = h.service.Close()
-		h.service = nil
-	}
-	h.active.Load().Leave(false)
-}
-
-// anyOutside reports whether a way from outside is open.
-func (l *listening) anyOutside() bool {
-	for m := range l.ways {
-		if mode.Mode(m) != mode.LAN && l.ways[m].cancel != nil {
-			return true
-		}
-	}
-	return false
-}
-
-// keepReserve moves playout back, unheard, until a stand-by would have the time it
-// takes, and forth again when nobody stands by.
-func (h *household) keepReserve(r *remote.Receiver, now timebase.Local) {
-	want := time.Duration(0)
-	if h.active.Load().StandBy().Addr.IsValid() {
-		q := r.Quality()
-		want = max(0, takeOver+queued+2*q.RoundTrip-q.Buffer)
-	}
-	is := time.Duration(h.reserve.Load())
-	step := time.Duration(float64(now.Sub(h.last)) * reserveRate)
-	h.reserve.Store(int64(is + min(max(want-is, -step), step)))
-}
-
-// assist offers to stand by to the gateway that is heard, and takes over from it.
-func (h *household) assist(ctx context.Context, l *listening, now timebase.Local) {
-	r, ok := l.ways[mode.LAN].session.(*lan.Receiver)
-	if !ok {
-		return
-	}
-	standBy, viaGateway := r.Gateway()
-	switch {
-	case !viaGateway:
-		h.close(false)
-	case h.standing.Load() && r.Gone():
-		h.standing.Store(false)
-		h.former = r
-		h.begin(r.Reign(), r.Stream(), now)
-	case now.Sub(h.offered) < offerEvery || h.offering.Load() || standBy.IsValid() && !h.standing.Load():
-	default:
-		h.offered = now
-		h.offer(ctx, l, r)
-	}
-}
-
-// offer offers the gateway to stand by.
-func (h *household) offer(ctx context.Context, l *listening, r *lan.Receiver) {
-	if err := h.open(r.Stream()); err != nil {
-		h.speaker.log.Warn("this speaker cannot stand by", "error", err)
-		return
-	}
-	offer := lan.Offer{Clock: h.gateway.ClockPort(), HTTP: h.gateway.HTTPPort()}
-	ctx, h.cancel = context.WithCancel(ctx)
-	h.offering.Store(true)
-	h.wait.Go(func() {
-		defer h.offering.Store(false)
-		_, err := l.member.get() // at the relay, before there is any hurry
-		taken := false
-		if err == nil {
-			taken, err = r.OfferStandBy(ctx, offer)
-		}
-		if err != nil {
-			h.speaker.log.Debug("not standing by", "reason", err)
-		}
-		if taken != h.standing.Swap(taken) && taken {
-			h.speaker.log.Info("this speaker takes over when the gateway dies")
-		}
-		r.StandBy(taken)
-	})
-}
-
 // close ends this speaker's part and closes the ports. ended says that the stream has
 // ended with it.
 func (h *household) close(ended bool) {
@@ -352,41 +236,4 @@ func (h *household) close(ended bool) {
 	h.gateway, h.server, h.service, h.former, h.cancel, h.since, h.leaving = nil, nil, nil, nil, nil, 0, false
 	h.standing.Store(false)
 	h.reserve.Store(0)
-}
-
-// houseSink is the player of a speaker that may be the gateway: then it plays by the
-// house's clock, as the others do.
-type houseSink struct {
-	namedSink
-	house *household
-}
-
-// SetClock implements merge.Sink.
-func (s houseSink) SetClock(e offset.Estimate) {
-	if g := s.house.active.Load(); g != nil {
-		e = g.Lead(e.Moved(-time.Duration(s.house.reserve.Load())))
-	}
-	s.namedSink.SetClock(e)
-}
-
-// Report implements merge.Sink.
-func (s houseSink) Report(r *control.Receiver, stream *describe.Stream) {
-	s.namedSink.Report(r, stream)
-	if g := s.house.active.Load(); g != nil {
-		g.Report(*r)
-	}
-}
-
-// housePath is a path from outside: a gateway passes on what comes by it.
-type housePath struct {
-	*merge.Path
-	house *household
-}
-
-// Queue implements remote.Path.
-func (p housePath) Queue(packet *ostp.Packet, arrived timebase.Local) {
-	if g := p.house.active.Load(); g != nil {
-		g.Forward(packet)
-	}
-	p.Path.Queue(packet, arrived)
 }

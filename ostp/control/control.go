@@ -53,7 +53,7 @@ func AppendSender(dst []byte, s Sender) ([]byte, error) {
 		&rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{Source: s.SSRC, Items: items}}},
 	}
 	if s.Gateway != nil {
-		packets = append(packets, &rtcp.ApplicationDefined{SSRC: s.SSRC, SubType: gatewayVersion, Name: appName, Data: appendGateway(nil, s.Gateway)})
+		packets = append(packets, &rtcp.ApplicationDefined{SSRC: s.SSRC, SubType: gatewayVersion, Name: appName, Data: gatewayData(s.Gateway)})
 	}
 	return appendAll(dst, packets...)
 }

@@ -53,7 +53,7 @@ func TestGatewayRoundTrip(t *testing.T) {
 		"too steep":  {Legs: []course.Leg{{From: now, Stream: now, Drift: 0.01}}},
 		"no instant": {Legs: []course.Leg{{Stream: now}}},
 	} {
-		if g, ok := parseGateway(appendGateway(nil, &wrong)); ok {
+		if g, ok := parseGateway(gatewayData(&wrong)); ok {
 			t.Errorf("%s: taken for %+v", what, g)
 		}
 	}
@@ -61,13 +61,13 @@ func TestGatewayRoundTrip(t *testing.T) {
 
 // FuzzGateway: what is read and written again says the same.
 func FuzzGateway(f *testing.F) {
-	f.Add(appendGateway(nil, &Gateway{Term: 1, Legs: []course.Leg{{From: now, Stream: now, Drift: 1e-4}}}))
+	f.Add(gatewayData(&Gateway{Term: 1, Legs: []course.Leg{{From: now, Stream: now, Drift: 1e-4}}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		g, ok := parseGateway(b)
 		if !ok {
 			return
 		}
-		again, ok := parseGateway(appendGateway(nil, &g))
+		again, ok := parseGateway(gatewayData(&g))
 		if !ok || !reflect.DeepEqual(g, again) {
 			t.Errorf("%+v, then %+v", g, again)
 		}

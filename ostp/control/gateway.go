@@ -39,10 +39,11 @@ const (
 	mostDrift = 2e-3
 )
 
-// appendGateway appends g: term, flags, the number of legs, two spare bytes, the
+// gatewayData is g: term, flags, the number of legs, two spare bytes, the
 // stand-by's address as IPv6 with its clock and HTTP port, then for each leg From and
 // Stream in nanoseconds and the drift in units of 10^-15, 64 bits each. All big-endian.
-func appendGateway(dst []byte, g *Gateway) []byte {
+func gatewayData(g *Gateway) []byte {
+	var dst []byte
 	legs := g.Legs[max(0, len(g.Legs)-MaxLegs):]
 	flags := byte(0)
 	if g.Leaving {
@@ -65,7 +66,7 @@ func appendGateway(dst []byte, g *Gateway) []byte {
 	return dst
 }
 
-// parseGateway reads what appendGateway wrote.
+// parseGateway reads what gatewayData wrote.
 func parseGateway(b []byte) (g Gateway, ok bool) {
 	if len(b) < gatewayHead {
 		return g, false

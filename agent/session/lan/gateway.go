@@ -214,7 +214,7 @@ type Offer struct {
 
 // Handler serves what a sender's does, and takes offers to stand by.
 func (g *Gateway) Handler() http.Handler {
-	serve := g.outlet.handler()
+	serve := g.handler()
 	serve.HandleFunc("POST "+pathStandBy, g.serveStandBy)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if g.house.Load() == nil {
