@@ -40,8 +40,7 @@ type household struct {
 	channel string
 	fitness int // 0: takes no part
 
-	active  atomic.Pointer[lan.Gateway] // not nil: this speaker is the gateway
-	reserve atomic.Int64                // by which a gateway plays later than it need; ns
+	active atomic.Pointer[lan.Gateway] // not nil: this speaker is the gateway
 
 	gateway  *lan.Gateway // ports, in charge or not
 	server   *http.Server
@@ -50,7 +49,6 @@ type household struct {
 	since    timebase.Local
 	failing  timebase.Local // since when whoever is found on the network cannot be heard; 0: can
 	heard    timebase.Local // when there last was something to pass on
-	last     timebase.Local // when tend was last called
 	leaving  bool
 	offered  timebase.Local
 	offering atomic.Bool
@@ -67,11 +65,9 @@ const (
 	watchStream = 10 * time.Millisecond // how often a stand-by looks
 
 	// takeOver is how long a stand-by takes, besides two round trips, to notice, to ask
-	// for the stream and for what is missing of it, and to pass it on. reserveRate is
-	// how fast playout is moved back for that, as a ratio.
-	takeOver    = 160 * time.Millisecond
-	queued      = 60 * time.Millisecond // in the speakers' devices
-	reserveRate = 400e-6
+	// for the stream and for what is missing of it, and to pass it on.
+	takeOver = 160 * time.Millisecond
+	queued   = 60 * time.Millisecond // in the speakers' devices
 )
 
 // newHousehold returns the part of a speaker that plays the channel.
@@ -118,7 +114,6 @@ func (h *household) tend(ctx context.Context, l *listening, now timebase.Local) 
 		h.since = 0
 		h.assist(ctx, l, now)
 	}
-	h.last = now
 }
 
 // pace is how often to look.
@@ -176,7 +171,6 @@ func (h *household) begin(r lan.Reign, stream describe.Stream, now timebase.Loca
 	}
 	h.gateway.Begin(r)
 	h.heard, h.leaving = now, false
-	h.reserve.Store(0)
 	h.active.Store(h.gateway)
 	d := h.gateway.Stream()
 	h.speaker.log.Info("this speaker is the gateway of the house", "channel", h.channel, "term", d.Term, "group", d.Group)
@@ -235,5 +229,4 @@ func (h *household) close(ended bool) {
 	h.wait.Wait()
 	h.gateway, h.server, h.service, h.former, h.cancel, h.since, h.leaving = nil, nil, nil, nil, nil, 0, false
 	h.standing.Store(false)
-	h.reserve.Store(0)
 }

@@ -149,6 +149,18 @@ func (n *nearby) term(channel string) (term uint32) {
 	return term
 }
 
+// others reports whether another speaker of the channel could be its gateway.
+func (n *nearby) others(id, channel string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, p := range n.speakers {
+		if p.ID != id && p.Channel == channel && p.fitness > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // fittest reports whether no other speaker of the channel is fitter to be its gateway
 // than this one.
 func (n *nearby) fittest(id, channel string, fitness int) bool {

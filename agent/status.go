@@ -126,7 +126,6 @@ func (s *Speaker) fillHouse(p *control.Path) {
 			return
 		}
 		p.Part, p.PassedOn, p.Listeners = "gateway", g.Packets(), len(g.Listeners())
-		p.ReserveMS = micros(time.Duration(h.reserve.Load())) / 1000
 		if a := g.StandBy().Addr; a.IsValid() {
 			p.StandBy = a.String()
 		}
