@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tutti-audio/tutti/agent/control"
+	"github.com/tutti-audio/tutti/internal/netlab"
 )
 
 // household is a house that hears a source elsewhere, on a stage.
@@ -83,6 +84,34 @@ func TestGateway(t *testing.T) {
 	}
 	h.apart(others[0], others[1], calm.span, "with a gateway")
 	h.apart(others[0], others[1], killed, "when the gateway was killed")
+}
+
+// Rooms that do not find each other at first each fetch the stream; once they do, one
+// is the gateway. A speaker that knows no relay hears it, too.
+func TestTwoGateways(t *testing.T) {
+	h := newHousehold(t, "--latency", "300ms", "tune")
+	attic := h.outside.rooms[2]
+	multicast := func(passes bool) {
+		for _, way := range []netlab.Direction{netlab.ToHost, netlab.ToSwitch} {
+			h.must(attic.link.Impair(way, netlab.Conditions{BlockMulticast: !passes}))
+		}
+	}
+	multicast(false)
+	attic.stop()
+	h.agreed(h.outside.rooms[:2]...)
+	h.must(h.start(h.Context(), attic))
+	h.until(attic.machine, "alone", func(s control.Status) bool { return s.State == "playing" && s.Path.Mode == "relay" })
+	time.Sleep(6 * time.Second) // it is a gateway now that nobody hears
+	h.unheard(h.outside.rooms, func() {
+		multicast(true)
+		h.agreed(h.outside.rooms...)
+	})
+	porch, err := h.home.add("Porch")
+	h.must(err)
+	h.must(porch.speaker(h.Context(), "null", "--channel", "far"))
+	h.until(porch, "hearing the gateway", func(s control.Status) bool {
+		return s.State == "playing" && s.Path != nil && s.Path.Mode == "lan" && s.Path.Part == "listener" && s.Timing.SinceAlignedS > 1
+	})
 }
 
 // unheard checks that what happens to a gateway is not heard in the other rooms.
