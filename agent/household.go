@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -79,6 +82,13 @@ func newHousehold(s *Speaker, channel string) *household {
 	return h
 }
 
+// relayTag tells relays apart without naming them to the network.
+func relayTag(e *remote.Endpoint) string {
+	sum := fnv.New32a()
+	_, _ = sum.Write([]byte(strings.ToLower(e.String())))
+	return strconv.FormatUint(uint64(sum.Sum32()), 16)
+}
+
 // fitness says how fit this host is to be a gateway: one with a cable is fitter.
 func fitness(name string) int {
 	ifi, _, err := udp.Multicast(name)
@@ -91,13 +101,19 @@ func fitness(name string) int {
 	return 2
 }
 
-// counts says which other gateways matter: all, to one that is none.
+// counts says which other gateways matter: to one that is none, all that know the relay
+// that this speaker does; a channel of that name at another relay is another channel.
 func (h *household) counts(other describe.Announced) bool {
-	if other.ID == h.speaker.state.ID {
+	if other.ID == h.speaker.state.ID || h.speaker.relay != nil && other.Relay != relayTag(h.speaker.relay) {
 		return false
 	}
 	g := h.active.Load()
 	return g == nil || h.leaving || outranks(other, describe.Announced{ID: h.speaker.state.ID, Term: g.Term()})
+}
+
+// self is this speaker as its house sees it.
+func (h *household) self() candidate {
+	return candidate{id: h.speaker.state.ID, channel: h.channel, relay: relayTag(h.speaker.relay), fitness: h.fitness}
 }
 
 // tend does what is to be done now.
@@ -153,7 +169,7 @@ func (h *household) elect(l *listening, now timebase.Local) {
 		h.since = now
 	}
 	after := electLater
-	if h.speaker.nearby.fittest(h.speaker.state.ID, h.channel, h.fitness) {
+	if h.speaker.nearby.fittest(h.self()) {
 		after = electAfter
 	}
 	if now.Sub(h.since) < after {
@@ -178,6 +194,7 @@ func (h *household) begin(r lan.Reign, stream describe.Stream, now timebase.Loca
 		Instance: shortName(d.Channel + " via " + h.speaker.name()), Type: describe.ServiceType, Port: d.Port,
 		Text: d.Text(h.speaker.state.ID, h.speaker.name(), h.speaker.version),
 	}
+	service.Text["relay"] = relayTag(h.speaker.relay)
 	var err error
 	if h.service, err = h.speaker.node.Announce(service); err != nil {
 		h.speaker.log.Warn("the other speakers cannot find this gateway", "error", err)

@@ -59,7 +59,7 @@ func (l *listening) anyOutside() bool {
 // hold is for how long a stream from outside is to wait at least, besides two round
 // trips: as long as a stand-by takes to take over, where there are speakers that could.
 func (h *household) hold() time.Duration {
-	if h.fitness == 0 || !h.speaker.nearby.others(h.speaker.state.ID, h.channel) {
+	if h.fitness == 0 || !h.speaker.nearby.others(h.self()) {
 		return 0
 	}
 	return queued + takeOver
