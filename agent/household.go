@@ -67,10 +67,10 @@ const (
 	offerEvery  = 2 * time.Second
 	watchStream = 10 * time.Millisecond // how often a stand-by looks
 
-	// takeOver is how long a stand-by takes, besides two round trips, to notice, to ask
+	// takeOverIn is how long a stand-by takes, besides two round trips, to notice, to ask
 	// for the stream and for what is missing of it, and to pass it on.
-	takeOver = 160 * time.Millisecond
-	queued   = 60 * time.Millisecond // in the speakers' devices
+	takeOverIn = 160 * time.Millisecond
+	queued     = 60 * time.Millisecond // in the speakers' devices
 )
 
 // newHousehold returns the part of a speaker that plays the channel.

@@ -70,7 +70,7 @@ func (s *Speaker) listen(ctx context.Context) {
 	l := &listening{speaker: s, channel: s.channel(), events: make(chan event, 2*mode.Count), lead: mode.None}
 	l.house = newHousehold(s, l.channel)
 	s.house.Store(l.house)
-	l.merge = merge.New(houseSink{namedSink{s.player, s}, l.house}, s.clock.Now)
+	l.merge = merge.New(&houseSink{namedSink: namedSink{s.player, s}, house: l.house}, s.clock.Now)
 	defer l.end()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -82,6 +82,7 @@ func (s *Speaker) listen(ctx context.Context) {
 	tick := time.NewTicker(pace)
 	defer tick.Stop()
 	for ctx.Err() == nil && !l.over {
+		l.house.takeOver(l, s.clock.Now())
 		if !l.decide(ctx) {
 			return
 		}

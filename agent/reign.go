@@ -62,26 +62,39 @@ func (h *household) hold() time.Duration {
 	if h.fitness == 0 || !h.speaker.nearby.others(h.self()) {
 		return 0
 	}
-	return queued + takeOver
+	return queued + takeOverIn
 }
 
 // houseSink is the player of a speaker that may be the gateway: then it plays by the
-// house's clock, as the others do.
+// house's clock, as the others do, and afterwards is led back to what its ways tell.
 type houseSink struct {
 	namedSink
-	house *household
+	house  *household
+	played offset.Follower
+	back   bool // it is being led back
 }
 
+// ledBack is the difference that the player's own servo takes over.
+const ledBack = 50 * time.Microsecond
+
 // SetClock implements merge.Sink.
-func (s houseSink) SetClock(e offset.Estimate) {
-	if g := s.house.active.Load(); g != nil {
+func (s *houseSink) SetClock(e offset.Estimate) {
+	now := s.speaker.clock.Now()
+	switch g := s.house.active.Load(); {
+	case g != nil:
 		e = g.Lead(e)
+		s.played.Set(e)
+		s.back = true
+	case s.back && s.played.Wrong(e, now) > ledBack:
+		e = s.played.Follow(e, now)
+	default:
+		s.back = false
 	}
 	s.namedSink.SetClock(e)
 }
 
 // Report implements merge.Sink.
-func (s houseSink) Report(r *control.Receiver, stream *describe.Stream) {
+func (s *houseSink) Report(r *control.Receiver, stream *describe.Stream) {
 	s.namedSink.Report(r, stream)
 	if g := s.house.active.Load(); g != nil {
 		g.Report(*r)

@@ -16,7 +16,18 @@ func (h *household) judge(r *lan.Receiver, w *mode.Way) {
 	w.Possible = !w.Gone
 }
 
-// assist offers to stand by to the gateway that is heard, and takes over from it.
+// takeOver makes a stand-by the gateway when that is dead or leaves.
+func (h *household) takeOver(l *listening, now timebase.Local) {
+	r, ok := l.ways[mode.LAN].session.(*lan.Receiver)
+	if !ok || !h.standing.Load() || !r.Gone() {
+		return
+	}
+	h.standing.Store(false)
+	h.former = r
+	h.begin(r.Reign(), r.Stream(), now)
+}
+
+// assist offers to stand by to the gateway that is heard.
 func (h *household) assist(ctx context.Context, l *listening, now timebase.Local) {
 	r, ok := l.ways[mode.LAN].session.(*lan.Receiver)
 	if !ok {
@@ -26,10 +37,6 @@ func (h *household) assist(ctx context.Context, l *listening, now timebase.Local
 	switch {
 	case !viaGateway:
 		h.close(false)
-	case h.standing.Load() && r.Gone():
-		h.standing.Store(false)
-		h.former = r
-		h.begin(r.Reign(), r.Stream(), now)
 	case now.Sub(h.offered) < offerEvery || h.offering.Load() || standBy.IsValid() && !h.standing.Load():
 	default:
 		h.offered = now

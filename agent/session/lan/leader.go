@@ -142,7 +142,8 @@ const (
 	alarmAfter   = 40 * time.Millisecond
 	alarmPackets = 3
 	watchEvery   = 10 * time.Millisecond
-	noAnswer     = 30 * time.Millisecond
+	noAnswer     = 50 * time.Millisecond
+	askedInVain  = 3 // times at least: this host itself may have stood still
 )
 
 // StandBy has the receiver watch the gateway closely, for one who takes over, or no
@@ -166,14 +167,18 @@ func (r *Receiver) doubt(now timebase.Local) bool {
 	packet := timebase.Media(r.stream.Frames).Duration()
 	quiet := now.Sub(timebase.Local(s.lastMedia.Load())) > max(alarmAfter, alarmPackets*packet)
 	if !r.standing.Load() || s.lastMedia.Load() == 0 || !quiet {
-		s.doubted = 0
+		s.doubted, s.inVain = 0, 0
 		r.dead.Store(false)
 		return false
 	}
 	if s.doubted == 0 {
 		s.doubted = now
 	}
-	r.dead.Store(now.Sub(max(s.doubted, s.answered)) > noAnswer)
+	if s.answered > s.doubted {
+		s.doubted, s.inVain = s.answered, 0
+	}
+	r.dead.Store(now.Sub(s.doubted) > noAnswer && s.inVain >= askedInVain)
+	s.inVain++
 	return true
 }
 

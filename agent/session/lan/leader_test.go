@@ -105,15 +105,20 @@ func TestDoubt(t *testing.T) {
 			t.Fatalf("after %d ms a gateway that answers is taken for dead", n-1000)
 		}
 	}
-	r.doubt(ms(1310))
-	if r.Gone() {
-		t.Error("20 ms without an answer are too few")
+	if r.doubt(ms(1400)); r.Gone() {
+		t.Error("it was asked only once: this host itself stood still")
 	}
-	if r.doubt(ms(1340)); !r.Gone() {
+	r.stats.answered = ms(1401)
+	for n := 1405; n < 1451; n += 10 {
+		if r.doubt(ms(n)); r.Gone() {
+			t.Errorf("%d ms without an answer are too few", n-1401)
+		}
+	}
+	if r.doubt(ms(1455)); !r.Gone() {
 		t.Error("no media, no answer: it is dead")
 	}
-	r.stats.lastMedia.Store(int64(ms(1345)))
-	if r.doubt(ms(1350)); r.Gone() {
+	r.stats.lastMedia.Store(int64(ms(1456)))
+	if r.doubt(ms(1460)); r.Gone() {
 		t.Error("media comes again")
 	}
 	r.StandBy(false)

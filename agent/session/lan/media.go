@@ -24,7 +24,8 @@ type receiverStats struct {
 	asked    [64]request
 	scratch  [clockmsg.Size]byte
 	answered timebase.Local // when an answer last came
-	doubted  timebase.Local // since when the gateway is quiet; 0: it is not
+	doubted  timebase.Local // since when the gateway is quiet and does not answer; 0: it is not
+	inVain   int            // times that it was asked since
 
 	requests, answers                  atomic.Uint64
 	packets, bytes                     atomic.Uint64
