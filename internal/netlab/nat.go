@@ -1,12 +1,10 @@
 package netlab
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"net/netip"
 	"os"
-	"strings"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -60,12 +58,8 @@ table ip tutti {
 	}
 }
 `, translate, blocked)
-	cmd := h.Command(context.Background(), "nft", "-f", "-")
-	cmd.Stdin = strings.NewReader(rules)
-	var said strings.Builder
-	cmd.Stderr = &said
-	if err := h.Run(cmd); err != nil {
-		return fmt.Errorf("netlab: nftables refuse the rules of %s: %w: %s", h.Name, err, said.String())
+	if err := h.nft(rules); err != nil {
+		return err
 	}
 	_, err = h.space.nl.ConntrackDeleteFilters(netlink.ConntrackTable, unix.AF_INET, &everyFlow{})
 	return err

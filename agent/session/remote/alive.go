@@ -1,0 +1,71 @@
+package remote
+
+import (
+	"context"
+	"time"
+
+	"github.com/tutti-audio/tutti/ostp/line"
+	"github.com/tutti-audio/tutti/sync/timebase"
+)
+
+// stay keeps the membership and the way through NATs alive. A sender, who hears no
+// media, joins again each time: a relay that answers its PINGs may do nothing else.
+func (m *Member) stay() {
+	tick := time.NewTicker(aliveEvery)
+	defer tick.Stop()
+	m.heard.Store(int64(m.config.Clock.Now()))
+	for {
+		m.asked.Store(int64(m.config.Clock.Now()))
+		_ = m.Send(line.Ping{Text: m.config.Device})
+		select {
+		case <-m.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if m.config.Clock.Now().Sub(timebase.Local(m.heard.Load())) > silentFor {
+			m.cancel(ErrSilent)
+			return
+		}
+		if !m.options.Send {
+			continue
+		}
+		if m.unread.Load() >= deafAfter {
+			_ = m.Send(line.Leave{Channel: m.config.Channel})
+			m.cancel(ErrDeaf)
+			return
+		}
+		m.sendJoin()
+	}
+}
+
+// Answers reports whether the relay has answered of late.
+func (m *Member) Answers() bool {
+	return m.config.Clock.Now().Sub(timebase.Local(m.heard.Load())) < 2*aliveEvery
+}
+
+// RoundTrip is the last round trip to the relay, 0 if none is known.
+func (m *Member) RoundTrip() time.Duration { return time.Duration(m.trip.Load()) }
+
+// Done is closed when the membership has ended.
+func (m *Member) Done() <-chan struct{} { return m.ctx.Done() }
+
+// Err says why it ended.
+func (m *Member) Err() error { return context.Cause(m.ctx) }
+
+// token is the session by which HTTP knows this member.
+func (m *Member) token() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.session
+}
+
+// Close leaves the channel and waits.
+func (m *Member) Close() error {
+	if m.ctx.Err() == nil {
+		_ = m.Send(line.Leave{Channel: m.config.Channel})
+	}
+	m.cancel(context.Canceled)
+	m.wait.Wait()
+	m.http.CloseIdleConnections()
+	return nil
+}
