@@ -226,6 +226,7 @@ func (l *listening) take(e event) {
 		stream := e.session.Stream()
 		s.log.Info("joined", "by", e.mode, "channel", stream.Channel, "source", stream.Name, "address", e.address, "codec", stream.Codec, "latency", stream.Latency)
 		w.session, w.address = e.session, e.address
+		s.noteWay(e.mode, nil)
 		return
 	}
 	if w.session == nil {
@@ -242,6 +243,7 @@ func (l *listening) take(e event) {
 	}
 	l.over = errors.Is(e.err, lan.ErrGoodbye) || errors.Is(e.err, lan.ErrChanged) || errors.Is(e.err, remote.ErrChanged)
 	l.engine.Failed(e.mode, s.clock.Now())
+	s.noteWay(e.mode, e.err)
 	l.shut(e.mode)
 }
 

@@ -105,7 +105,7 @@ func (s *Speaker) fillPath(st *control.Status) {
 	if s.session == nil {
 		return
 	}
-	st.Path = &control.Path{Mode: s.mode.String(), Reason: s.why, Address: s.address}
+	st.Path = &control.Path{Mode: s.mode.String(), Reason: s.why, Better: s.noBetter(), Address: s.address}
 	_, _, loss := s.session.Way()
 	st.Path.LossPercent = 100 * loss
 	if r, ok := s.session.(*remote.Receiver); ok {

@@ -22,6 +22,7 @@ func (s *Speaker) supervise() {
 	})
 	for ctx.Err() == nil {
 		s.say("searching", s.searching(), "")
+		s.forgetWays()
 		s.listen(ctx)
 		if s.mayHear() {
 			continue

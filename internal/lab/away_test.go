@@ -21,13 +21,19 @@ type away struct {
 
 func newAway(t *testing.T, sending, hearing netlab.NAT) *away {
 	t.Helper()
+	return newAwayBy(t, "", sending, hearing)
+}
+
+// newAwayBy is newAway with a relay that is configured so.
+func newAwayBy(t *testing.T, relay string, sending, hearing netlab.NAT) *away {
+	t.Helper()
 	w, err := newWorld(os.Getenv(envBinary), t.TempDir())
 	if err != nil {
 		t.Skip(err)
 	}
 	a := &away{stage: &stage{T: t, house: w.house}, world: w, room: &room{name: "Far"}}
 	t.Cleanup(a.end)
-	a.must(w.startRelay(t.Context(), ""))
+	a.must(w.startRelay(t.Context(), relay))
 	a.sending, err = w.addHome(sending)
 	a.must(err)
 	a.hearing, err = w.addHome(hearing)
@@ -39,11 +45,17 @@ func newAway(t *testing.T, sending, hearing netlab.NAT) *away {
 	return a
 }
 
+// play starts the source, with what more it is told, and the speaker.
 func (a *away) play(args ...string) {
 	a.Helper()
-	relay := relayAddress
-	a.must(a.source.source(a.Context(), append([]string{"--channel", "far", "--relay", relay, "tune"}, args...)...))
-	a.must(a.room.speaker(a.Context(), "wav:"+a.room.recording(), "--channel", "far", "--relay", relay))
+	a.must(a.source.source(a.Context(), append([]string{"--channel", "far", "--relay", relayAddress, "tune"}, args...)...))
+	a.listen(a.room)
+}
+
+// listen starts a speaker.
+func (a *away) listen(r *room, args ...string) {
+	a.Helper()
+	a.must(r.speaker(a.Context(), "wav:"+r.recording(), append([]string{"--channel", "far", "--relay", relayAddress}, args...)...))
 }
 
 // mode waits until the speaker plays by a mode.
