@@ -17,6 +17,7 @@ type away struct {
 	sending *home
 	hearing *home
 	room    *room
+	relay   string // as source and speaker know it
 }
 
 func newAway(t *testing.T, sending, hearing netlab.NAT) *away {
@@ -31,7 +32,7 @@ func newAwayBy(t *testing.T, relay string, sending, hearing netlab.NAT) *away {
 	if err != nil {
 		t.Skip(err)
 	}
-	a := &away{stage: &stage{T: t, house: w.house}, world: w, room: &room{name: "Far"}}
+	a := &away{stage: &stage{T: t, house: w.house}, world: w, room: &room{name: "Far"}, relay: relayAddress}
 	t.Cleanup(a.end)
 	a.must(w.startRelay(t.Context(), relay))
 	a.sending, err = w.addHome(sending)
@@ -48,14 +49,14 @@ func newAwayBy(t *testing.T, relay string, sending, hearing netlab.NAT) *away {
 // play starts the source, with what more it is told, and the speaker.
 func (a *away) play(args ...string) {
 	a.Helper()
-	a.must(a.source.source(a.Context(), append([]string{"--channel", "far", "--relay", relayAddress, "tune"}, args...)...))
+	a.must(a.source.source(a.Context(), append([]string{"--channel", "far", "--relay", a.relay, "tune"}, args...)...))
 	a.listen(a.room)
 }
 
 // listen starts a speaker.
 func (a *away) listen(r *room, args ...string) {
 	a.Helper()
-	a.must(r.speaker(a.Context(), "wav:"+r.recording(), append([]string{"--channel", "far", "--relay", relayAddress}, args...)...))
+	a.must(r.speaker(a.Context(), "wav:"+r.recording(), append([]string{"--channel", "far", "--relay", a.relay}, args...)...))
 }
 
 // mode waits until the speaker plays by a mode.

@@ -35,7 +35,8 @@ type machine struct {
 	house   *house
 	host    *netlab.Host // nil on loopback
 	link    *netlab.Link
-	address string // host:port of its HTTP
+	address string   // host:port of its HTTP
+	env     []string // beside this process's own
 	cmd     *exec.Cmd
 	process *netlab.Process
 	client  *http.Client
@@ -108,6 +109,7 @@ func (m *machine) start(ctx context.Context, args ...string) error {
 		return m.startHere(ctx, argv, log)
 	}
 	m.cmd = m.host.Command(ctx, argv...)
+	m.cmd.Env = append(os.Environ(), m.env...)
 	m.cmd.Stdout, m.cmd.Stderr = log, log
 	m.process, err = m.host.Start(m.cmd)
 	return err

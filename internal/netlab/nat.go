@@ -47,17 +47,24 @@ func (h *Host) Router(outer *Link, kind NAT) error {
 	if kind == UDPBlocked {
 		blocked = "meta l4proto udp udp dport != 53 udp sport != 53 drop"
 	}
+	unasked := "" // a router's own firewall: or what comes too early would take the mapping's port
+	if kind != Routed {
+		unasked = fmt.Sprintf("iifname %q ct state new drop", outer.Name)
+	}
 	rules := fmt.Sprintf(`table ip tutti
 delete table ip tutti
 table ip tutti {
 	chain out { type nat hook postrouting priority 100
 		%s
 	}
+	chain in { type filter hook input priority 0
+		%s
+	}
 	chain through { type filter hook forward priority 0
 		%s
 	}
 }
-`, translate, blocked)
+`, translate, unasked, blocked)
 	if err := h.nft(rules); err != nil {
 		return err
 	}

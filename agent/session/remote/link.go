@@ -2,11 +2,9 @@ package remote
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"net/netip"
 	"strings"
 	"sync"
@@ -98,8 +96,7 @@ func dialWeb(ctx context.Context, e Endpoint, clock *hostclock.Clock) (link, err
 	dialing, done := context.WithTimeout(ctx, joinFor)
 	defer done()
 	address := "ws" + strings.TrimPrefix(e.URL("/ws/audio?lines=1"), "http")
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: e.Roots, MinVersion: tls.VersionTLS13}}}
-	conn, response, err := websocket.Dial(dialing, address, &websocket.DialOptions{CompressionMode: websocket.CompressionDisabled, HTTPClient: client})
+	conn, response, err := websocket.Dial(dialing, address, &websocket.DialOptions{CompressionMode: websocket.CompressionDisabled, HTTPClient: e.client()})
 	if err != nil {
 		return nil, fmt.Errorf("relay %s takes no WebSocket: %w", e.Host, err)
 	}

@@ -2,7 +2,6 @@ package remote
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -98,7 +97,7 @@ func plainOrSecure(ctx context.Context, e Endpoint, clock *hostclock.Clock) (lin
 func dial(ctx context.Context, c Membership, o line.Options, media func([]byte, timebase.Local),
 	open func(context.Context, Endpoint, *hostclock.Clock) (link, error)) (*Member, error) {
 	m := &Member{config: c, options: o, media: media, told: map[int]func(line.Line){}, senders: map[string]bool{}, joined: make(chan struct{})}
-	m.http = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: c.Relay.Roots, MinVersion: tls.VersionTLS13}, ForceAttemptHTTP2: false}}
+	m.http = c.Relay.client()
 	m.ctx, m.cancel = context.WithCancelCause(ctx)
 	var err error
 	if m.link, err = open(m.ctx, c.Relay, c.Clock); err != nil {
