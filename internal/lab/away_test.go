@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -17,7 +18,7 @@ type away struct {
 	sending *home
 	hearing *home
 	room    *room
-	relay   string // as source and speaker know it
+	relay   string // as source and speaker name it, if they do otherwise
 }
 
 func newAway(t *testing.T, sending, hearing netlab.NAT) *away {
@@ -32,7 +33,7 @@ func newAwayBy(t *testing.T, relay string, sending, hearing netlab.NAT) *away {
 	if err != nil {
 		t.Skip(err)
 	}
-	a := &away{stage: &stage{T: t, house: w.house}, world: w, room: &room{name: "Far"}, relay: relayAddress}
+	a := &away{stage: &stage{T: t, house: w.house}, world: w, room: &room{name: "Far"}}
 	t.Cleanup(a.end)
 	a.must(w.startRelay(t.Context(), relay))
 	a.sending, err = w.addHome(sending)
@@ -49,14 +50,14 @@ func newAwayBy(t *testing.T, relay string, sending, hearing netlab.NAT) *away {
 // play starts the source, with what more it is told, and the speaker.
 func (a *away) play(args ...string) {
 	a.Helper()
-	a.must(a.source.source(a.Context(), append([]string{"--channel", "far", "--relay", a.relay, "tune"}, args...)...))
+	a.must(a.source.source(a.Context(), append([]string{"--channel", "far", "--relay", cmp.Or(a.relay, a.source.relay), "tune"}, args...)...))
 	a.listen(a.room)
 }
 
 // listen starts a speaker.
 func (a *away) listen(r *room, args ...string) {
 	a.Helper()
-	a.must(r.speaker(a.Context(), "wav:"+r.recording(), append([]string{"--channel", "far", "--relay", a.relay}, args...)...))
+	a.must(r.speaker(a.Context(), "wav:"+r.recording(), append([]string{"--channel", "far", "--relay", cmp.Or(a.relay, r.relay)}, args...)...))
 }
 
 // mode waits until the speaker plays by a mode.

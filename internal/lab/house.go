@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -36,6 +36,7 @@ type machine struct {
 	host    *netlab.Host // nil on loopback
 	link    *netlab.Link
 	address string   // host:port of its HTTP
+	relay   string   // as this machine names it
 	env     []string // beside this process's own
 	cmd     *exec.Cmd
 	process *netlab.Process
@@ -95,7 +96,7 @@ func (h *house) add(name string, options ...netlab.Option) (*machine, error) {
 
 // start runs tutti with the arguments; its output goes to NAME.log.
 func (m *machine) start(ctx context.Context, args ...string) error {
-	_, port, _ := strings.Cut(m.address, ":")
+	_, port, _ := net.SplitHostPort(m.address)
 	args = append(args, "--http", ":"+port)
 	if m.host == nil {
 		args = append(args, "--interface", "lo")

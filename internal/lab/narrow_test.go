@@ -68,18 +68,26 @@ func (a *away) swallows(from *machine, to *machine, at netip.Addr) {
 // play packets of the greatest length through it.
 func TestNarrow(t *testing.T) {
 	t.Parallel()
-	a := newAwayBy(t, "[turn]\nmode = \"embedded\"\npublic = \""+relayAddress+"\"\n", netlab.Restricted, netlab.Restricted)
-	a.narrow(a.hearing)
-	a.swallows(a.room.machine, a.world.relay, netip.MustParseAddr(relayAddress))
-	a.play(longest()...)
-	a.mode("p2p")
-	a.goesOn(a.heard())
-	a.filter(a.hearing, "ip saddr != "+relayAddress+" ip daddr != "+relayAddress+" drop")
-	a.mode("relay")
-	a.goesOn(a.heard())
-	a.filter(a.hearing, "meta l4proto udp drop")
-	a.mode("websocket")
-	a.goesOn(a.heard())
+	for _, c := range []struct {
+		kind           netlab.NAT
+		family, server string
+	}{{netlab.Restricted, "ip", relayAddress}, {netlab.IPv6Only, "ip6", relayAddress6}} {
+		t.Run(c.family, func(t *testing.T) {
+			t.Parallel()
+			a := newAwayBy(t, embeddedTURN, c.kind, c.kind)
+			a.narrow(a.hearing)
+			a.swallows(a.room.machine, a.world.relay, netip.MustParseAddr(c.server))
+			a.play(longest()...)
+			a.mode("p2p")
+			a.goesOn(a.heard())
+			a.filter(a.hearing, fmt.Sprintf("%s saddr != %s %[1]s daddr != %[2]s drop", c.family, c.server))
+			a.mode("relay")
+			a.goesOn(a.heard())
+			a.filter(a.hearing, "meta l4proto udp drop")
+			a.mode("websocket")
+			a.goesOn(a.heard())
+		})
+	}
 }
 
 // The same where the relay encrypts, with a certificate that is longer than a packet.
