@@ -35,6 +35,7 @@ func newAwayBy(t *testing.T, relay string, sending, hearing netlab.NAT) *away {
 	}
 	a := &away{stage: &stage{T: t, house: w.house}, world: w, room: &room{name: "Far"}}
 	t.Cleanup(a.end)
+	t.Cleanup(func() { a.must(w.close()) })
 	a.must(w.startRelay(t.Context(), relay))
 	a.sending, err = w.addHome(sending)
 	a.must(err)

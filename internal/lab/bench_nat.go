@@ -17,7 +17,7 @@ import (
 const (
 	natDelay    = 10 * time.Millisecond // one way, between each home and the internet
 	natLatency  = 300.0                 // ms, of the stream
-	natPatience = 5 * time.Second
+	natPatience = 4 * time.Second
 	natAgree    = time.Second             // from p2p leading to the end, for what ends it again to show
 	natSettle   = 2500 * time.Millisecond // until source and speaker are there
 	natGiveUp   = 6 * time.Second         // until a source has given UDP up

@@ -26,6 +26,7 @@ func TestTURNRefuses(t *testing.T) {
 	a.until(a.room.machine, "telling why it is not p2p", func(s control.Status) bool {
 		return s.Path != nil && s.Path.Mode == "relay" && hasAll(s.Path.Better, []string{"p2p: no way between the two networks", "TURN server gives no address", "401"})
 	})
+	a.says(a.source, "a listener cannot come straight", "TURN server gives no address", "401")
 	const watched = 10 * time.Second
 	before, heard := server.link.Counts(netlab.ToHost).In, a.heard()
 	time.Sleep(watched)

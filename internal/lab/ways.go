@@ -41,6 +41,7 @@ func everyWay() []string { return []string{"lan", "p2p", "relay", "websocket"} }
 const (
 	waysLAN      = "10.77.0.%d"
 	waysInternet = "203.0.113.%d"
+	waysStart    = 40 * time.Second
 	waysOn       = 12 * time.Second // to play by the way that is left
 )
 
@@ -97,7 +98,7 @@ func (s *ways) start(ctx context.Context, file string, latency time.Duration) er
 	if err != nil {
 		return err
 	}
-	return waitPlaying(ctx, patience, all...)
+	return waitPlaying(ctx, waysStart, all...)
 }
 
 // only is a host's filter that leaves it one way, and those that are worse.

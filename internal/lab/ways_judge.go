@@ -12,12 +12,13 @@ import (
 // played is what one speaker's recording shows.
 type played struct {
 	seconds   float64
-	skipped   float64 // samples of the original left out
-	repeated  float64 // and played again
-	other     int     // frames that were nothing of the original
-	breaks    []measure.Break
-	concealed uint64 // frames made up, by its own account
-	dry       int    // times that its card ran dry: its process got no processor in time
+	starved   int             // breaks where the card ran dry: its process got no processor in time
+	skipped   float64         // samples of the original left out
+	repeated  float64         // and played again
+	other     int             // frames that were nothing of the original
+	breaks    []measure.Break // all others
+	concealed uint64          // frames made up, by its own account
+	dry       int             // times that its card ran dry, by its own account
 }
 
 // follow compares a speaker's recording with what was played.
@@ -30,11 +31,16 @@ func follow(r *room, original []float32, last control.Status) (p played, err err
 	if err != nil {
 		return p, fmt.Errorf("%s: %w", r.name, err)
 	}
-	p = played{seconds: float64(len(recording.Samples)-from) / 48000, breaks: breaks, concealed: last.Packets.Concealed, dry: int(last.Output.Xruns)}
-	if n := len(breaks); n > 0 && breaks[n-1].Frame+breaks[n-1].Other >= len(recording.Samples)-4800 {
-		p.breaks = breaks[:n-1] // the end
-	}
-	for _, b := range p.breaks {
+	p = played{seconds: float64(len(recording.Samples)-from) / 48000, concealed: last.Packets.Concealed, dry: int(last.Output.Xruns)}
+	for _, b := range breaks {
+		switch {
+		case b.Frame >= len(recording.Samples)-4800: // the end
+			continue
+		case ranDry(recording.Samples[max(0, b.Frame-b.Other-480) : b.Frame+480]):
+			p.starved++
+			continue
+		}
+		p.breaks = append(p.breaks, b)
 		p.skipped += max(0, b.Skipped)
 		p.repeated += max(0, -b.Skipped)
 		p.other += b.Other
@@ -42,9 +48,24 @@ func follow(r *room, original []float32, last control.Status) (p played, err err
 	return p, nil
 }
 
+// ranDry reports whether a stretch of noise has a millisecond of silence, as a card
+// plays that is given nothing.
+func ranDry(samples []float32) bool {
+	quiet := 0
+	for _, x := range samples {
+		if quiet++; x != 0 {
+			quiet = 0
+		}
+		if quiet == 48 {
+			return true
+		}
+	}
+	return false
+}
+
 func (p played) String() string {
-	return fmt.Sprintf("%.0f s, %.0f samples left out, %.0f repeated, %d other, in %d places; %d frames made up; ran dry %d times: %+v",
-		p.seconds, p.skipped, p.repeated, p.other, len(p.breaks), p.concealed, p.dry, p.breaks[:min(len(p.breaks), 12)])
+	return fmt.Sprintf("%.0f s, %.0f samples left out, %.0f repeated, %d other, in %d places, and %d where the card ran dry; %d frames made up; ran dry %d times: %+v",
+		p.seconds, p.skipped, p.repeated, p.other, len(p.breaks), p.starved, p.concealed, p.dry, p.breaks[:min(len(p.breaks), 12)])
 }
 
 // against is how a speaker that moves was aligned with the one that stays.

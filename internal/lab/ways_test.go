@@ -18,9 +18,9 @@ func TestWays(t *testing.T) {
 	}
 	st := &stage{T: t, house: s.world.house}
 	t.Cleanup(st.end)
+	t.Cleanup(func() { st.must(s.close()) })
 	st.must(err)
 	st.must(s.disturb(t.Context(), 1))
-	t.Cleanup(func() { s.noise() })
 	st.must(s.run(t.Context(), changes, patience))
 	if n := s.changes(); n < changes {
 		t.Errorf("only %d changes in %v", n, patience)

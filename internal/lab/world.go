@@ -60,7 +60,13 @@ func newWorld(binary, dir string) (*world, error) {
 	return w, nil
 }
 
-func (w *world) close() error { return w.house.close() }
+// close ends everything: the relay last, for it waits until its members have gone.
+func (w *world) close() error {
+	for _, m := range slices.Backward(w.house.all) {
+		m.stop()
+	}
+	return w.house.close()
+}
 
 // place puts a host on a switch.
 func (w *world) place(name string, sw *netlab.Switch, addr netip.Prefix, options ...netlab.Option) (*machine, error) {

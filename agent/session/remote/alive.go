@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/tutti-audio/tutti/ostp/line"
@@ -15,8 +16,7 @@ func (m *Member) stay() {
 	defer tick.Stop()
 	m.heard.Store(int64(m.config.Clock.Now()))
 	for {
-		m.asked.Store(int64(m.config.Clock.Now()))
-		_ = m.Send(line.Ping{Text: m.config.Device})
+		m.ping()
 		select {
 		case <-m.ctx.Done():
 			return
@@ -35,6 +35,26 @@ func (m *Member) stay() {
 			return
 		}
 		m.sendJoin()
+	}
+}
+
+// ping asks for a sign of life. Each PING is told from those before: an answer to
+// another would make the round trip whatever lies between the two.
+func (m *Member) ping() {
+	m.mu.Lock()
+	m.pings++
+	m.pinged, m.asked = fmt.Sprintf("%s:%d", m.config.Device, m.pings), m.config.Clock.Now()
+	text := m.pinged
+	m.mu.Unlock()
+	_ = m.Send(line.Ping{Text: text})
+}
+
+// pong takes the answer to a PING.
+func (m *Member) pong(text string, at timebase.Local) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if text == m.pinged {
+		m.trip.Store(int64(at.Sub(m.asked)))
 	}
 }
 

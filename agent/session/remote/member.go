@@ -56,9 +56,11 @@ type Member struct {
 	senders map[string]bool // ids of the others that may send
 	joined  chan struct{}   // closed once there is a session
 	once    sync.Once
+	pings   int
+	pinged  string         // the text of the last PING,
+	asked   timebase.Local // and when it left
 
 	heard  atomic.Int64 // when the relay was last heard, local
-	asked  atomic.Int64 // when the last PING left
 	trip   atomic.Int64 // the last round trip, ns
 	unread atomic.Int32 // JOINs since one was answered
 	ctx    context.Context
@@ -219,7 +221,7 @@ func (m *Member) take(l line.Line, at timebase.Local) {
 		_ = m.Send(l)
 		m.sendJoin()
 	case line.Pong:
-		m.trip.Store(int64(at) - m.asked.Load())
+		m.pong(l.Text, at)
 	case line.Err:
 		m.refused(l.Word)
 	case line.Move:

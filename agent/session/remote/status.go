@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/tutti-audio/tutti/ostp/describe"
-	"github.com/tutti-audio/tutti/ostp/line"
 	"github.com/tutti-audio/tutti/sync/offset"
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
@@ -72,7 +71,7 @@ func (r *Receiver) Way() (idle time.Duration, playing bool, lost float64) {
 	if idle > nudgeAfter && now.Sub(r.nudged) > nudgeAfter {
 		r.nudged = now
 		if m, ok := r.way.(relayed); ok { // its NAT may have another address now
-			_ = m.Send(line.Ping{Text: m.config.Device})
+			m.ping()
 		}
 	}
 	return idle, true, r.before.residual
