@@ -115,7 +115,12 @@ func (n namedSink) Report(r *control.Receiver, stream *describe.Stream) {
 
 // text is this speaker's TXT record.
 func (s *Speaker) text(port uint16) map[string]string {
+	fit := 0
+	if s.config.Gateway && s.relay != nil {
+		fit = fitness(s.config.Interface)
+	}
 	return map[string]string{
+		"gateway": strconv.Itoa(fit),
 		"txtvers": "1", "role": describe.RoleSpeaker, "id": s.state.ID, "name": s.wants.name, "room": s.wants.room,
 		"channel": s.wants.channel, "ver": s.version, "http": strconv.Itoa(int(port)),
 	}

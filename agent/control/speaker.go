@@ -83,6 +83,14 @@ type Path struct {
 	Repaired    uint64  `json:"repaired"`      // that came then,
 	Recovered   uint64  `json:"recovered"`     // and recovered from parity,
 	Parity      uint64  `json:"parity"`        // of which so many packets came
+
+	// What this speaker is in a house that hears a stream from outside: gateway,
+	// stand-by, listener; empty: it is no such house.
+	Part      string  `json:"part,omitempty"`
+	StandBy   string  `json:"stand_by,omitempty"`   // address of who takes over from the gateway
+	PassedOn  uint64  `json:"passed_on,omitempty"`  // packets, by a gateway
+	Listeners int     `json:"listeners,omitempty"`  // of a gateway, itself included
+	ReserveMS float64 `json:"reserve_ms,omitempty"` // for which packets wait besides, so that a stand-by has time
 }
 
 // Stream is what is being played.
@@ -154,7 +162,8 @@ type Output struct {
 type Source struct {
 	Channel   string  `json:"channel"`
 	Name      string  `json:"name"`
-	Address   string  `json:"address"` // host:port of its HTTP
+	Via       string  `json:"via,omitempty"` // the speaker that passes it on, where it comes from outside
+	Address   string  `json:"address"`       // host:port of its HTTP
 	Codec     string  `json:"codec"`
 	LatencyMS float64 `json:"latency_ms"`
 }

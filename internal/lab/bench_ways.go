@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tutti-audio/tutti/agent/control"
 	"github.com/tutti-audio/tutti/internal/measure"
 )
 
@@ -73,22 +74,26 @@ func (s *ways) changes() (n int) {
 // report says what the recordings show.
 func (s *ways) report(r *results, original []float32) error {
 	r.atLeast("changes of the way", float64(s.changes()), waysChanges, "")
-	var lost, repeated, other, dry, missed float64
+	var lost, repeated, other, starved, missed float64
 	var offsets []measure.Offset
+	var lasts []control.Status
 	for _, m := range s.moves {
 		last, err := m.status()
 		if err != nil {
 			return err
 		}
 		m.stop()
-		p, err := follow(m.room, original, last)
+		lasts = append(lasts, last)
+	}
+	s.stays.stop()
+	for i, m := range s.moves {
+		p, err := follow(m.room, original, lasts[i])
 		if err != nil {
 			return err
 		}
 		fmt.Printf("  %s: %d changes by %d moves, not played by in time: %v; %v\n", m.name, m.changes(), m.forced, m.missed, p)
-		lost, repeated, other, dry, missed = lost+p.skipped, repeated+p.repeated, other+float64(p.other), dry+float64(p.dry), missed+float64(len(m.missed))
+		lost, repeated, other, starved, missed = lost+p.skipped, repeated+p.repeated, other+float64(p.other), starved+float64(p.starved), missed+float64(len(m.missed))
 	}
-	s.stays.stop()
 	for _, m := range s.moves {
 		o, err := s.against(m)
 		if err != nil {
@@ -99,7 +104,7 @@ func (s *ways) report(r *results, original []float32) error {
 	r.atMost("samples left out", lost, 0, "")
 	r.atMost("samples repeated", repeated, 0, "")
 	r.atMost("frames that are not the original's", other, 0, "")
-	r.add("cards ran dry, for want of a processor", dry, "times")
+	r.add("besides, cards ran dry for want of a processor", starved, "times")
 	r.add("ways that were not taken within 12 s", missed, "")
 	median, p99, most := spread(offsets)
 	r.add("from a speaker that stays on the LAN, median", us(median), "µs")

@@ -36,8 +36,8 @@ func follow(r *room, original []float32, last control.Status) (p played, err err
 		switch {
 		case b.Frame >= len(recording.Samples)-4800: // the end
 			continue
-		case ranDry(recording.Samples[max(0, b.Frame-b.Other-480) : b.Frame+480]):
-			p.starved++
+		case p.starved < p.dry && b.Other < longestDry && ranDry(recording.Samples[max(0, b.Frame-b.Other-480):b.Frame+480]):
+			p.starved++ // no more of them than it owns up to
 			continue
 		}
 		p.breaks = append(p.breaks, b)
@@ -47,6 +47,10 @@ func follow(r *room, original []float32, last control.Status) (p played, err err
 	}
 	return p, nil
 }
+
+// longestDry is how many frames a card that ran dry stays silent at most; what is longer
+// has another reason.
+const longestDry = 9600
 
 // ranDry reports whether a stretch of noise has a millisecond of silence, as a card
 // plays that is given nothing.

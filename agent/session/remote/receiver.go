@@ -60,6 +60,9 @@ type ReceiverConfig struct {
 	SSRC  uint32 // likewise
 	// Claim, if not nil, is asked whether the stream of this SSRC is the one to play.
 	Claim func(ssrc uint32) bool
+	// Known, if not nil, is the stream that plays by another way: it is begun with at
+	// once, and the description makes sure of it later.
+	Known *describe.Stream
 }
 
 // Receiver hears one stream by a relay until that ends or Close is called.
@@ -118,9 +121,11 @@ func Join(ctx context.Context, c ReceiverConfig) (*Receiver, error) {
 }
 
 // begin learns what stream it is.
-func (r *Receiver) begin() error {
-	stream, err := r.describe()
-	if err != nil {
+func (r *Receiver) begin() (err error) {
+	stream := r.config.Known
+	if stream != nil {
+		r.follow(line.Description{})
+	} else if stream, err = r.describe(); err != nil {
 		return err
 	}
 	if _, err := codec.NewDecoder(decoderFor(stream)); err != nil {

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"os"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tutti-audio/tutti/agent/control"
+)
+
+// household is a house that hears a source elsewhere, on a stage.
+type household struct {
+	*stage
+	*outside
+}
+
+func newHousehold(t *testing.T, args ...string) *household {
+	t.Helper()
+	o, err := newOutside(t.Context(), os.Getenv(envBinary), t.TempDir(), args...)
+	if err != nil {
+		t.Skip(err)
+	}
+	h := &household{stage: &stage{T: t, house: o.world.house, rooms: o.rooms}, outside: o}
+	t.Cleanup(h.end)
+	return h
+}
+
+// agreed waits until the rooms have found their parts.
+func (h *household) agreed(rooms ...*room) (gateway, standBy *room) {
+	h.Helper()
+	gateway, standBy, err := settled(h.Context(), rooms)
+	h.must(err)
+	return gateway, standBy
+}
+
+// A house of three fetches a stream from outside once, its rooms are aligned as on the
+// LAN, and when the gateway is killed in the middle of the music nobody hears it. What
+// comes back is not the gateway any more. One that is switched off hands over; and when
+// gateway and stand-by die at once, the last plays on by itself, and is the gateway of
+// whoever comes.
+func TestGateway(t *testing.T) {
+	h := newHousehold(t, "--latency", "300ms", "tune")
+	rooms := h.outside.rooms
+	gateway, standBy := h.agreed(rooms...)
+	time.Sleep(3 * time.Second) // the overlap of ways
+	received, sent, err := h.passed()
+	h.must(err)
+	calm := h.undisturbed(func() { time.Sleep(5 * time.Second) })
+	receivedThen, sentThen, err := h.passed()
+	h.must(err)
+	if received, sent = receivedThen-received, sentThen-sent; received < 100 || sent > 1.2*received {
+		t.Errorf("the source sent %g packets, and the relay %g to a house of three", received, sent)
+	}
+
+	others := h.but(gateway)
+	killed := h.unheard(others, func() {
+		h.must(gateway.signal(syscall.SIGKILL))
+		if next, _ := h.agreed(others...); next != standBy {
+			t.Errorf("%s took over, but %s stood by", next.name, standBy.name)
+		}
+	})
+	h.must(h.start(h.Context(), gateway))
+	again, next := h.agreed(rooms...)
+	if again != standBy {
+		t.Errorf("%s came back and %s took over from %s", gateway.name, again.name, standBy.name)
+	}
+	h.unheard(h.but(again), func() {
+		again.stop()
+		if g, _ := h.agreed(h.but(again)...); g != next {
+			t.Errorf("%s took over, but %s stood by", g.name, next.name)
+		}
+	})
+	last := h.but(again)[0]
+	if last == next {
+		last = h.but(again)[1]
+	}
+	h.must(next.signal(syscall.SIGKILL))
+	h.until(last.machine, "the gateway", func(s control.Status) bool { return s.Path != nil && s.Path.Part == "gateway" })
+	for _, r := range rooms {
+		r.stop()
+	}
+	h.apart(others[0], others[1], calm.span, "with a gateway")
+	h.apart(others[0], others[1], killed, "when the gateway was killed")
+}
+
+// unheard checks that what happens to a gateway is not heard in the other rooms.
+func (h *household) unheard(rooms []*room, happens func()) span {
+	h.Helper()
+	var before []control.Status
+	for _, r := range rooms {
+		before = append(before, h.now(r.machine))
+	}
+	during := span{from: monotonic()}
+	happens()
+	time.Sleep(3 * time.Second)
+	during.to = monotonic()
+	for i, r := range rooms {
+		b, a := before[i], h.now(r.machine)
+		dry, lost := a.Output.Xruns-b.Output.Xruns, a.Packets.Lost-b.Packets.Lost
+		concealed, jumps := a.Packets.Concealed-b.Packets.Concealed, a.Timing.Jumps-b.Timing.Jumps
+		h.Logf("%s: %d packets lost, %d frames made up, %d jumps, ran dry %d times; load %s", r.name, lost, concealed, jumps, dry, load())
+		if lost+concealed > 0 || jumps > dry {
+			h.Errorf("%s lost %d packets, made up %d frames and jumped %d times", r.name, lost, concealed, jumps)
+		}
+	}
+	return during
+}
+
+// apart checks that two rooms are aligned to within a few samples, on a machine that
+// may be busy.
+func (h *household) apart(a, b *room, during span, what string) {
+	h.Helper()
+	var micros []float64
+	for _, o := range h.aligned(a, b, during, 250*time.Millisecond) {
+		micros = append(micros, float64(o.Late.Abs())/1e3)
+	}
+	if len(micros) < 8 {
+		h.Fatalf("%s: %s and %s have %d moments in common", what, a.name, b.name, len(micros))
+	}
+	slices.Sort(micros)
+	median, most := micros[len(micros)/2], micros[len(micros)-1]
+	h.Logf("%s: %s and %s are apart by %.1f µs (median), %.1f at most", what, a.name, b.name, median, most)
+	if median > 100 || most > 1000 {
+		h.Errorf("%s: %s and %s are apart by %.1f µs (median), %.1f at most", what, a.name, b.name, median, most)
+	}
+}
