@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/tutti-audio/tutti/agent/mode"
 	"github.com/tutti-audio/tutti/agent/session/lan"
@@ -49,6 +50,14 @@ func (l *listening) open(ctx context.Context, m mode.Mode) {
 		case <-ctx.Done():
 		}
 	})
+}
+
+// pace is how often to look at the ways.
+func (l *listening) pace() time.Duration {
+	if l.stalls {
+		return worrying
+	}
+	return l.house.pace()
 }
 
 // known returns the stream that plays by any way, or nil.

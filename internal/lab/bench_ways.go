@@ -105,7 +105,7 @@ func (s *ways) report(r *results, original []float32) error {
 	r.atMost("samples repeated", repeated, 0, "")
 	r.atMost("frames that are not the original's", other, 0, "")
 	r.add("besides, cards ran dry for want of a processor", starved, "times")
-	r.add("ways that were not taken within 12 s", missed, "")
+	r.add("ways that were not taken within 8 s", missed, "")
 	median, p99, most := spread(offsets)
 	r.add("from a speaker that stays on the LAN, median", us(median), "µs")
 	r.add("p99", us(p99), "µs")

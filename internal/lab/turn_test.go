@@ -52,8 +52,9 @@ func TestTURNFull(t *testing.T) {
 	t.Parallel()
 	a := newAwayBy(t, "[turn]\nmode = \"embedded\"\npublic = \""+relayAddress+"\"\nports = \"49152-49152\"\n", netlab.Symmetric, netlab.Symmetric)
 	next := &room{name: "Next"}
-	var err error
-	next.machine, err = a.hearing.add("Next")
+	third, err := a.world.addHome(netlab.Symmetric) // at home Next would hear by Far
+	a.must(err)
+	next.machine, err = third.add("Next")
 	a.must(err)
 	a.must(a.source.source(a.Context(), "--channel", "far", "--relay", relayAddress, "--turn", "tune"))
 	a.listen(a.room, "--turn")

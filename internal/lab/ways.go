@@ -42,7 +42,7 @@ const (
 	waysLAN      = "10.77.0.%d"
 	waysInternet = "203.0.113.%d"
 	waysStart    = 40 * time.Second
-	waysOn       = 12 * time.Second // to play by the way that is left
+	waysOn       = 8 * time.Second // to play by the way that is left; p2p is tried again after up to 30 s
 )
 
 // newWays builds the house and starts the programs. The source plays a file, which is
