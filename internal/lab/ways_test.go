@@ -12,7 +12,7 @@ import (
 func TestWays(t *testing.T) {
 	t.Parallel()
 	const changes = 15
-	s, original, err := newWays(t.Context(), os.Getenv(envBinary), t.TempDir(), 3, 2, 2*patience, time.Second)
+	s, original, err := newWays(t.Context(), os.Getenv(envBinary), t.TempDir(), 3, 2, 3*patience, time.Second)
 	if s == nil {
 		t.Skip(err)
 	}
@@ -21,9 +21,9 @@ func TestWays(t *testing.T) {
 	t.Cleanup(func() { st.must(s.close()) })
 	st.must(err)
 	st.must(s.disturb(t.Context(), 1))
-	st.must(s.run(t.Context(), changes, patience))
+	st.must(s.run(t.Context(), changes, 2*patience))
 	if n := s.changes(); n < changes {
-		t.Errorf("only %d changes in %v", n, patience)
+		t.Errorf("only %d changes in %v", n, 2*patience)
 	}
 	for _, m := range s.moves {
 		last := st.now(m.machine)

@@ -49,6 +49,15 @@ func (m *Member) ping() {
 	_ = m.Send(line.Ping{Text: text})
 }
 
+// nudge speaks to a relay from which no media has come for so long: a NAT may have given
+// this member another address, or the JOIN that asked for media was lost.
+func (m *Member) nudge(idle time.Duration) {
+	m.ping()
+	if m.unread.Load() > 0 || idle > time.Second {
+		m.sendJoin()
+	}
+}
+
 // pong takes the answer to a PING.
 func (m *Member) pong(text string, at timebase.Local) {
 	m.mu.Lock()

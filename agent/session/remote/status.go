@@ -63,16 +63,14 @@ type loss struct {
 func (r *Receiver) Way() (idle time.Duration, playing bool, lost float64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	now := r.config.Clock.Now()
+	idle = now.Sub(max(r.last, r.opened))
+	if m, ok := r.way.(relayed); ok && idle > nudgeAfter && now.Sub(r.nudged) > min(max(nudgeAfter, idle/4), aliveEvery) {
+		r.nudged = now
+		m.nudge(idle)
+	}
 	if r.last == 0 {
 		return 0, false, 0
-	}
-	now := r.config.Clock.Now()
-	idle = now.Sub(r.last)
-	if idle > nudgeAfter && now.Sub(r.nudged) > nudgeAfter {
-		r.nudged = now
-		if m, ok := r.way.(relayed); ok { // its NAT may have another address now
-			m.ping()
-		}
 	}
 	return idle, true, r.before.residual
 }
