@@ -65,7 +65,7 @@ func benchmarks() []benchmark {
 		{"realtime", "how the audio thread is woken, and what is heard of it, without and with load (11 min)", benchRealTime},
 		{"relay", "fan-out beside a C loop, listeners per core, delay, memory, joins (3 min)", benchRelay},
 		{"nat", "for each pair of networks: by which mode a source is heard, and how soon (4 min)", benchNAT},
-		{"ways", "200 changes of the way at random moments, under load: what is lost, and how far speakers get apart (4 min)", benchWays},
+		{"ways", "200 changes of the way at random moments, under load: what is lost, and how far speakers get apart (6 min)", benchWays},
 		{"loss", "what a listener off the LAN makes up, against what its line loses (9 min)", benchLoss},
 		{"gateway", "a house that hears a stream from outside: alignment, and what is heard when the gateway dies (8 min)", benchGateway},
 		{"join", "from the wish to join to the first sound", joinTime},

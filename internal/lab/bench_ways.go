@@ -17,7 +17,7 @@ const (
 	waysChanges = 200
 	waysMoving  = 3
 	waysLatency = 300 * time.Millisecond
-	waysLongest = 4 * time.Minute
+	waysLongest = 5 * time.Minute
 	waysSeed    = 1
 )
 

@@ -17,8 +17,9 @@ type Break struct {
 }
 
 const (
-	followWindow = 240  // frames: at 0.8 ‰ a resampler moves by 0.19 of a sample in it
-	followStep   = 0.3  // of a sample beyond that the original was left
+	followWindow = 120  // frames: at 1.5 ‰ a resampler moves by 0.18 of a sample in it
+	followStep   = 0.25 // of a sample: beyond that the original was left
+	searchEvery  = 2    // windows, while nothing is found
 	followNoise  = 0.02 // power of what is left over, over that of the recording
 	beginTries   = 4
 	beginStep    = 12000
@@ -28,7 +29,7 @@ const (
 
 // Follow finds each place where a recording leaves its original: where samples are left
 // out or played twice, or something else is heard. The recording may be resampled by up
-// to 0.8 ‰ and be louder or softer. The original must be noise, or else like itself
+// to 1.5 ‰ and be louder or softer. The original must be noise, or else like itself
 // nowhere but in one place, without much above 4 kHz; both are at the same rate. The
 // recording is followed from where it is first found on. from is that frame.
 func Follow(original, recording []float32) (breaks []Break, from int, err error) {
@@ -41,7 +42,7 @@ func Follow(original, recording []float32) (breaks []Break, from int, err error)
 	other, expected := 0, at
 	for ; n+followWindow <= len(recording) && int(expected) < len(original)-searchSize; n += followWindow {
 		found, ok := f.refine(n, expected)
-		if !ok {
+		if !ok && other%(searchEvery*followWindow) == 0 {
 			found, ok = f.search(n, expected)
 		}
 		if !ok {

@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tutti-audio/tutti/ostp/line"
@@ -62,17 +63,23 @@ func (m *Member) nudge(idle time.Duration) {
 func (m *Member) pong(text string, at timebase.Local) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if text == m.pinged {
-		m.trip.Store(int64(at.Sub(m.asked)))
+	if text != m.pinged {
+		return
 	}
+	m.trips = append(m.trips[max(0, len(m.trips)-recentTrips+1):], at.Sub(m.asked))
+	m.trip.Store(int64(slices.Min(m.trips)))
 }
+
+// recentTrips is out of how many round trips the shortest counts: the others waited for
+// a processor, here or there.
+const recentTrips = 5
 
 // Answers reports whether the relay has answered of late.
 func (m *Member) Answers() bool {
 	return m.config.Clock.Now().Sub(timebase.Local(m.heard.Load())) < 2*aliveEvery
 }
 
-// RoundTrip is the last round trip to the relay, 0 if none is known.
+// RoundTrip is the shortest of the last round trips to the relay, 0 if none is known.
 func (m *Member) RoundTrip() time.Duration { return time.Duration(m.trip.Load()) }
 
 // Done is closed when the membership has ended.

@@ -59,9 +59,10 @@ type Member struct {
 	pings   int
 	pinged  string         // the text of the last PING,
 	asked   timebase.Local // and when it left
+	trips   []time.Duration
 
 	heard  atomic.Int64 // when the relay was last heard, local
-	trip   atomic.Int64 // the last round trip, ns
+	trip   atomic.Int64 // the shortest of trips, ns
 	unread atomic.Int32 // JOINs since one was answered
 	ctx    context.Context
 	cancel context.CancelCauseFunc
