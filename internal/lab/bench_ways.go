@@ -73,7 +73,7 @@ func (s *ways) changes() (n int) {
 
 // report says what the recordings show.
 func (s *ways) report(r *results, original []float32) error {
-	r.atLeast("changes of the way", float64(s.changes()), waysChanges, "")
+	r.atLeast("changes of the way", float64(s.changes()), waysChanges, "times")
 	var lost, repeated, other, starved, missed float64
 	var offsets []measure.Offset
 	var lasts []control.Status
