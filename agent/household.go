@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,8 +43,7 @@ type household struct {
 	channel string
 	fitness int // 0: takes no part
 
-	active  atomic.Pointer[lan.Gateway] // not nil: this speaker is the gateway
-	reserve atomic.Int64                // by which a gateway plays later than it need; ns
+	active atomic.Pointer[lan.Gateway] // not nil: this speaker is the gateway
 
 	gateway  *lan.Gateway // ports, in charge or not
 	server   *http.Server
@@ -50,7 +52,6 @@ type household struct {
 	since    timebase.Local
 	failing  timebase.Local // since when whoever is found on the network cannot be heard; 0: can
 	heard    timebase.Local // when there last was something to pass on
-	last     timebase.Local // when tend was last called
 	leaving  bool
 	offered  timebase.Local
 	offering atomic.Bool
@@ -67,11 +68,9 @@ const (
 	watchStream = 10 * time.Millisecond // how often a stand-by looks
 
 	// takeOver is how long a stand-by takes, besides two round trips, to notice, to ask
-	// for the stream and for what is missing of it, and to pass it on. reserveRate is
-	// how fast playout is moved back for that, as a ratio.
-	takeOver    = 160 * time.Millisecond
-	queued      = 60 * time.Millisecond // in the speakers' devices
-	reserveRate = 400e-6
+	// for the stream and for what is missing of it, and to pass it on.
+	takeOver = 160 * time.Millisecond
+	queued   = 60 * time.Millisecond // in the speakers' devices
 )
 
 // newHousehold returns the part of a speaker that plays the channel.
@@ -81,6 +80,13 @@ func newHousehold(s *Speaker, channel string) *household {
 		h.fitness = fitness(s.config.Interface)
 	}
 	return h
+}
+
+// relayTag tells relays apart without naming them to the network.
+func relayTag(e *remote.Endpoint) string {
+	sum := fnv.New32a()
+	_, _ = sum.Write([]byte(strings.ToLower(e.String())))
+	return strconv.FormatUint(uint64(sum.Sum32()), 16)
 }
 
 // fitness says how fit this host is to be a gateway: one with a cable is fitter.
@@ -95,13 +101,19 @@ func fitness(name string) int {
 	return 2
 }
 
-// counts says which other gateways matter: all, to one that is none.
+// counts says which other gateways matter: to one that is none, all that know the relay
+// that this speaker does; a channel of that name at another relay is another channel.
 func (h *household) counts(other describe.Announced) bool {
-	if other.ID == h.speaker.state.ID {
+	if other.ID == h.speaker.state.ID || h.speaker.relay != nil && other.Relay != relayTag(h.speaker.relay) {
 		return false
 	}
 	g := h.active.Load()
 	return g == nil || h.leaving || outranks(other, describe.Announced{ID: h.speaker.state.ID, Term: g.Term()})
+}
+
+// self is this speaker as its house sees it.
+func (h *household) self() candidate {
+	return candidate{id: h.speaker.state.ID, channel: h.channel, relay: relayTag(h.speaker.relay), fitness: h.fitness}
 }
 
 // tend does what is to be done now.
@@ -118,7 +130,6 @@ func (h *household) tend(ctx context.Context, l *listening, now timebase.Local) 
 		h.since = 0
 		h.assist(ctx, l, now)
 	}
-	h.last = now
 }
 
 // pace is how often to look.
@@ -158,7 +169,7 @@ func (h *household) elect(l *listening, now timebase.Local) {
 		h.since = now
 	}
 	after := electLater
-	if h.speaker.nearby.fittest(h.speaker.state.ID, h.channel, h.fitness) {
+	if h.speaker.nearby.fittest(h.self()) {
 		after = electAfter
 	}
 	if now.Sub(h.since) < after {
@@ -176,7 +187,6 @@ func (h *household) begin(r lan.Reign, stream describe.Stream, now timebase.Loca
 	}
 	h.gateway.Begin(r)
 	h.heard, h.leaving = now, false
-	h.reserve.Store(0)
 	h.active.Store(h.gateway)
 	d := h.gateway.Stream()
 	h.speaker.log.Info("this speaker is the gateway of the house", "channel", h.channel, "term", d.Term, "group", d.Group)
@@ -184,6 +194,7 @@ func (h *household) begin(r lan.Reign, stream describe.Stream, now timebase.Loca
 		Instance: shortName(d.Channel + " via " + h.speaker.name()), Type: describe.ServiceType, Port: d.Port,
 		Text: d.Text(h.speaker.state.ID, h.speaker.name(), h.speaker.version),
 	}
+	service.Text["relay"] = relayTag(h.speaker.relay)
 	var err error
 	if h.service, err = h.speaker.node.Announce(service); err != nil {
 		h.speaker.log.Warn("the other speakers cannot find this gateway", "error", err)
@@ -235,5 +246,4 @@ func (h *household) close(ended bool) {
 	h.wait.Wait()
 	h.gateway, h.server, h.service, h.former, h.cancel, h.since, h.leaving = nil, nil, nil, nil, nil, 0, false
 	h.standing.Store(false)
-	h.reserve.Store(0)
 }

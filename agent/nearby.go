@@ -21,10 +21,22 @@ type nearby struct {
 	news     func()
 }
 
-// speakerNearby is a speaker, and how fit it is to be its house's gateway; 0: not at all.
+// speakerNearby is a speaker, and what it is to its house.
 type speakerNearby struct {
 	control.Peer
-	fitness int
+	candidate
+}
+
+// candidate is a speaker that could be the gateway of its house.
+type candidate struct {
+	id, channel string
+	relay       string // a tag
+	fitness     int    // 0: it could not
+}
+
+// rivals reports whether both could be the gateway of one house.
+func (c candidate) rivals(other candidate) bool {
+	return c.id != other.id && c.channel == other.channel && c.relay == other.relay && other.fitness > 0
 }
 
 type station struct {
@@ -70,8 +82,11 @@ func (n *nearby) take(event discovery.Event, order int) {
 		port, err := strconv.ParseUint(e.Text["http"], 10, 16)
 		if err == nil {
 			fitness, _ := strconv.Atoi(e.Text["gateway"])
-			n.speakers[key] = speakerNearby{control.Peer{ID: e.Text["id"], Name: e.Instance, Room: e.Text["room"], Channel: e.Text["channel"],
-				Version: e.Text["ver"], Address: netip.AddrPortFrom(e.Addrs[0].Addr(), uint16(port)).String()}, fitness}
+			n.speakers[key] = speakerNearby{
+				control.Peer{ID: e.Text["id"], Name: e.Instance, Room: e.Text["room"], Channel: e.Text["channel"],
+					Version: e.Text["ver"], Address: netip.AddrPortFrom(e.Addrs[0].Addr(), uint16(port)).String()},
+				candidate{id: e.Text["id"], channel: e.Text["channel"], relay: e.Text["relay"], fitness: fitness},
+			}
 		}
 	}
 }
@@ -149,13 +164,24 @@ func (n *nearby) term(channel string) (term uint32) {
 	return term
 }
 
-// fittest reports whether no other speaker of the channel is fitter to be its gateway
-// than this one.
-func (n *nearby) fittest(id, channel string, fitness int) bool {
+// others reports whether there is a rival of c.
+func (n *nearby) others(c candidate) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, p := range n.speakers {
-		if p.ID != id && p.Channel == channel && (p.fitness > fitness || p.fitness == fitness && p.ID < id) {
+		if c.rivals(p.candidate) {
+			return true
+		}
+	}
+	return false
+}
+
+// fittest reports whether no rival is fitter than c.
+func (n *nearby) fittest(c candidate) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, p := range n.speakers {
+		if c.rivals(p.candidate) && (p.fitness > c.fitness || p.fitness == c.fitness && p.id < c.id) {
 			return false
 		}
 	}

@@ -62,14 +62,18 @@ func TestWhoIsHeard(t *testing.T) {
 // The fittest speaker of the channel is the one with a cable, then the lower ID.
 func TestFittest(t *testing.T) {
 	n := newNearby(func() {})
-	for i, s := range [][3]string{{"b", "far", "1"}, {"c", "far", "2"}, {"d", "far", "2"}, {"a", "near", "2"}, {"0", "far", "0"}} {
-		n.take(discovery.Event{Entry: discovery.Entry{Instance: s[0], Text: map[string]string{"role": describe.RoleSpeaker, "id": s[0], "channel": s[1], "gateway": s[2], "http": "8400"},
+	for i, s := range [][4]string{{"b", "far", "1", "r"}, {"c", "far", "2", "r"}, {"d", "far", "2", "r"}, {"a", "near", "2", "r"}, {"0", "far", "0", "r"}, {"1", "far", "2", "other"}} {
+		n.take(discovery.Event{Entry: discovery.Entry{Instance: s[0], Text: map[string]string{"role": describe.RoleSpeaker, "id": s[0], "channel": s[1], "gateway": s[2], "relay": s[3], "http": "8400"},
 			Addrs: []netip.AddrPort{netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, byte(1 + i)}), 5004)}}}, i)
 	}
 	for id, want := range map[string]bool{"b": false, "c": true, "d": false} {
 		fit := map[string]int{"b": 1, "c": 2, "d": 2}[id]
-		if n.fittest(id, "far", fit) != want {
+		c := candidate{id: id, channel: "far", relay: "r", fitness: fit}
+		if n.fittest(c) != want || !n.others(c) {
 			t.Errorf("%s: %v", id, !want)
 		}
+	}
+	if n.others(candidate{id: "1", channel: "far", relay: "other", fitness: 2}) {
+		t.Error("who knows another relay is of another house")
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"github.com/tutti-audio/tutti/agent/mode"
 	"github.com/tutti-audio/tutti/agent/session/lan"
 	"github.com/tutti-audio/tutti/agent/session/merge"
-	"github.com/tutti-audio/tutti/agent/session/remote"
 	"github.com/tutti-audio/tutti/ostp"
 	"github.com/tutti-audio/tutti/ostp/control"
 	"github.com/tutti-audio/tutti/ostp/describe"
@@ -21,7 +20,6 @@ func (h *household) reign(l *listening, now timebase.Local) {
 		if idle, playing, _ := r.Way(); playing && idle < nothingFor {
 			h.heard = now
 		}
-		h.keepReserve(r, now)
 		tags := r.Stream().Tags
 		if tags.Artwork = false; tags != g.Stream().Tags { // pictures do not come from outside
 			g.SetTags(lan.Tags{Tags: tags})
@@ -58,17 +56,13 @@ func (l *listening) anyOutside() bool {
 	return false
 }
 
-// keepReserve moves playout back, unheard, until a stand-by would have the time it
-// takes, and forth again when nobody stands by.
-func (h *household) keepReserve(r *remote.Receiver, now timebase.Local) {
-	want := time.Duration(0)
-	if h.active.Load().StandBy().Addr.IsValid() {
-		q := r.Quality()
-		want = max(0, takeOver+queued+2*q.RoundTrip-q.Buffer)
+// hold is for how long a stream from outside is to wait at least, besides two round
+// trips: as long as a stand-by takes to take over, where there are speakers that could.
+func (h *household) hold() time.Duration {
+	if h.fitness == 0 || !h.speaker.nearby.others(h.self()) {
+		return 0
 	}
-	is := time.Duration(h.reserve.Load())
-	step := time.Duration(float64(now.Sub(h.last)) * reserveRate)
-	h.reserve.Store(int64(is + min(max(want-is, -step), step)))
+	return queued + takeOver
 }
 
 // houseSink is the player of a speaker that may be the gateway: then it plays by the
@@ -81,7 +75,7 @@ type houseSink struct {
 // SetClock implements merge.Sink.
 func (s houseSink) SetClock(e offset.Estimate) {
 	if g := s.house.active.Load(); g != nil {
-		e = g.Lead(e.Moved(-time.Duration(s.house.reserve.Load())))
+		e = g.Lead(e)
 	}
 	s.namedSink.SetClock(e)
 }

@@ -125,8 +125,10 @@ func (s *Speaker) fillHouse(p *control.Path) {
 		return
 	}
 	if g := h.active.Load(); g != nil {
+		if !g.Heard() { // there is no house, but this speaker alone
+			return
+		}
 		p.Part, p.PassedOn, p.Listeners = "gateway", g.Packets(), len(g.Listeners())
-		p.ReserveMS = micros(time.Duration(h.reserve.Load())) / 1000
 		if a := g.StandBy().Addr; a.IsValid() {
 			p.StandBy = a.String()
 		}

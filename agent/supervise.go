@@ -87,7 +87,7 @@ func (l *listening) joinWeb(ctx context.Context, path *merge.Path, known *descri
 func (l *listening) joinBy(ctx context.Context, m *remote.Member, path *merge.Path, known *describe.Stream,
 	open func(context.Context, func([]byte, timebase.Local)) (remote.Transport, error)) (session, error) {
 	r, err := remote.Join(ctx, remote.ReceiverConfig{
-		Member: m, Open: open, Clock: l.speaker.clock, Path: housePath{path, l.house}, Claim: l.claim, Known: known, ID: l.speaker.state.ID, SSRC: l.speaker.ssrc,
+		Member: m, Open: open, Clock: l.speaker.clock, Path: housePath{path, l.house}, Claim: l.claim, Known: known, Hold: l.house.hold, ID: l.speaker.state.ID, SSRC: l.speaker.ssrc,
 	})
 	if err != nil {
 		return nil, err

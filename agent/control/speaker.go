@@ -86,11 +86,10 @@ type Path struct {
 
 	// What this speaker is in a house that hears a stream from outside: gateway,
 	// stand-by, listener; empty: it is no such house.
-	Part      string  `json:"part,omitempty"`
-	StandBy   string  `json:"stand_by,omitempty"`   // address of who takes over from the gateway
-	PassedOn  uint64  `json:"passed_on,omitempty"`  // packets, by a gateway
-	Listeners int     `json:"listeners,omitempty"`  // of a gateway, itself included
-	ReserveMS float64 `json:"reserve_ms,omitempty"` // for which packets wait besides, so that a stand-by has time
+	Part      string `json:"part,omitempty"`
+	StandBy   string `json:"stand_by,omitempty"`  // address of who takes over from the gateway
+	PassedOn  uint64 `json:"passed_on,omitempty"` // packets, by a gateway
+	Listeners int    `json:"listeners,omitempty"` // of a gateway, itself included
 }
 
 // Stream is what is being played.

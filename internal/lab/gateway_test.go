@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/tutti-audio/tutti/agent/control"
+	"github.com/tutti-audio/tutti/internal/netlab"
 )
 
 // household is a house that hears a source elsewhere, on a stage.
@@ -85,6 +86,34 @@ func TestGateway(t *testing.T) {
 	h.apart(others[0], others[1], killed, "when the gateway was killed")
 }
 
+// Rooms that do not find each other at first each fetch the stream; once they do, one
+// is the gateway. A speaker that knows no relay hears it, too.
+func TestTwoGateways(t *testing.T) {
+	h := newHousehold(t, "--latency", "300ms", "tune")
+	attic := h.outside.rooms[2]
+	multicast := func(passes bool) {
+		for _, way := range []netlab.Direction{netlab.ToHost, netlab.ToSwitch} {
+			h.must(attic.link.Impair(way, netlab.Conditions{BlockMulticast: !passes}))
+		}
+	}
+	multicast(false)
+	attic.stop()
+	h.agreed(h.outside.rooms[:2]...)
+	h.must(h.start(h.Context(), attic))
+	h.until(attic.machine, "alone", func(s control.Status) bool { return s.State == "playing" && s.Path.Mode == "relay" })
+	time.Sleep(6 * time.Second) // it is a gateway now that nobody hears
+	h.unheard(h.outside.rooms, func() {
+		multicast(true)
+		h.agreed(h.outside.rooms...)
+	})
+	porch, err := h.home.add("Porch")
+	h.must(err)
+	h.must(porch.speaker(h.Context(), "null", "--channel", "far"))
+	h.until(porch, "hearing the gateway", func(s control.Status) bool {
+		return s.State == "playing" && s.Path != nil && s.Path.Mode == "lan" && s.Path.Part == "listener" && s.Timing.SinceAlignedS > 1
+	})
+}
+
 // unheard checks that what happens to a gateway is not heard in the other rooms.
 func (h *household) unheard(rooms []*room, happens func()) span {
 	h.Helper()
@@ -93,19 +122,50 @@ func (h *household) unheard(rooms []*room, happens func()) span {
 		before = append(before, h.now(r.machine))
 	}
 	during := span{from: monotonic()}
-	happens()
-	time.Sleep(3 * time.Second)
+	stood := standstill(func() {
+		happens()
+		time.Sleep(3 * time.Second)
+	})
 	during.to = monotonic()
 	for i, r := range rooms {
 		b, a := before[i], h.now(r.machine)
 		dry, lost := a.Output.Xruns-b.Output.Xruns, a.Packets.Lost-b.Packets.Lost
 		concealed, jumps := a.Packets.Concealed-b.Packets.Concealed, a.Timing.Jumps-b.Timing.Jumps
 		h.Logf("%s: %d packets lost, %d frames made up, %d jumps, ran dry %d times; load %s", r.name, lost, concealed, jumps, dry, load())
-		if lost+concealed > 0 || jumps > dry {
+		switch {
+		case lost+concealed == 0 && jumps <= dry:
+		case stood > mostStandstill:
+			h.Logf("not judged: this machine itself stood still for %v", stood)
+		default:
 			h.Errorf("%s lost %d packets, made up %d frames and jumped %d times", r.name, lost, concealed, jumps)
 		}
 	}
 	return during
+}
+
+// mostStandstill is how long a program may be kept waiting for a processor before what
+// it plays says nothing of it.
+const mostStandstill = 25 * time.Millisecond
+
+// standstill returns the longest that this program was kept waiting while act ran.
+func standstill(act func()) (worst time.Duration) {
+	done, found := make(chan struct{}), make(chan time.Duration)
+	go func() {
+		const nap = 5 * time.Millisecond
+		for worst := time.Duration(0); ; {
+			began := time.Now()
+			select {
+			case <-done:
+				found <- worst
+				return
+			case <-time.After(nap):
+				worst = max(worst, time.Since(began)-nap)
+			}
+		}
+	}()
+	act()
+	close(done)
+	return <-found
 }
 
 // apart checks that two rooms are aligned to within a few samples, on a machine that

@@ -20,6 +20,7 @@ import (
 type outside struct {
 	world  *world
 	source *machine
+	home   *home
 	rooms  []*room
 }
 
@@ -46,16 +47,15 @@ func (o *outside) build(ctx context.Context, args []string) error {
 	if o.source, err = far.add("source"); err != nil {
 		return err
 	}
-	home, err := o.world.addHome(netlab.Symmetric, netlab.WithImpairment(7))
-	if err != nil {
+	if o.home, err = o.world.addHome(netlab.Symmetric, netlab.WithImpairment(7)); err != nil {
 		return err
 	}
 	line := netlab.Conditions{Delay: 10 * time.Millisecond, Jitter: 2 * time.Millisecond}
-	err = errors.Join(home.outer.Impair(netlab.ToHost, line), home.outer.Impair(netlab.ToSwitch, line))
+	err = errors.Join(o.home.outer.Impair(netlab.ToHost, line), o.home.outer.Impair(netlab.ToSwitch, line))
 	err = errors.Join(err, o.source.source(ctx, append([]string{"--channel", "far", "--relay", relayAddress}, args...)...))
 	for _, r := range o.rooms {
 		var failed error
-		if r.machine, failed = home.add(r.name, netlab.WithImpairment(3)); failed != nil {
+		if r.machine, failed = o.home.add(r.name, netlab.WithImpairment(3)); failed != nil {
 			return failed
 		}
 		err = errors.Join(err, o.start(ctx, r))

@@ -41,7 +41,8 @@ type Announced struct {
 	Term    uint32 // of a gateway; 0: the source itself
 	Channel string
 	Name    string
-	Via     string // of a gateway: the speaker that it is
+	Via     string // of a gateway: the speaker that it is,
+	Relay   string // and which relay it knows, as a tag
 	SSRC    uint32
 	Codec   ostp.PayloadType
 	HTTP    uint16
@@ -64,7 +65,7 @@ func ParseText(text map[string]string) (a Announced, ok bool) {
 		Latency: time.Duration(number("latency", 32)) * time.Microsecond,
 	}
 	if gateway {
-		a.Via = text["room"]
+		a.Via, a.Relay = text["room"], text["relay"]
 		a.Term = uint32(number("term", 32))
 		ok = ok && a.Term != 0
 	}

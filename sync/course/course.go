@@ -104,7 +104,7 @@ const (
 	Ahead = 300 * time.Millisecond
 	// LeapBeyond is the difference that is leapt: so much at once was decided, because
 	// much comes late. LeapAhead is how soon.
-	LeapBeyond = 30 * time.Millisecond
+	LeapBeyond = 8 * time.Millisecond
 	LeapAhead  = 60 * time.Millisecond
 
 	// MaxLead is how fast a difference is mended at most, as a ratio: a change of pitch

@@ -60,12 +60,12 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// A course comes to a goal that is 20 ms and 80 ppm away without a step, no faster than
+// A course comes to a goal that is 7 ms and 80 ppm away without a step, no faster than
 // MaxLead, and stays there.
 func TestSteer(t *testing.T) {
 	var c Course
 	c.Steer(start, Leg{From: start, Stream: start})
-	goal := Leg{From: start, Stream: start.Add(20 * time.Millisecond), Drift: 80e-6}
+	goal := Leg{From: start, Stream: start.Add(7 * time.Millisecond), Drift: 80e-6}
 	before := start
 	for i := range 12000 {
 		now := start.Add(time.Duration(i) * 20 * time.Millisecond)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/transport/v5/replaydetector"
@@ -35,10 +36,15 @@ type GatewayConfig struct {
 // against that clock is a course of its own (sync/course), which it tells in its
 // reports: rooms are aligned by the one and bend together by the other.
 //
-// Until [Gateway.Begin] it only stands by: its ports are open, and nothing is answered.
+// While nobody listens nothing is sent: multicast costs a wireless network dear. Who
+// fetches the description wakes it. Until [Gateway.Begin] it only stands by: its ports
+// are open, and nothing is answered.
 // All methods are safe for concurrent use.
 type Gateway struct {
 	outlet
+
+	own   atomic.Uint32 // SSRC of this host's own reports
+	awake atomic.Int64  // until when somebody may begin to listen, local
 
 	mu      sync.Mutex
 	term    uint32
@@ -67,7 +73,7 @@ func NewGateway(c GatewayConfig) (*Gateway, error) {
 	g := &Gateway{packet: make([]byte, 0, ostp.MaxPacket), seen: replaydetector.WithWrap(recent, math.MaxUint32)}
 	g.outlet = outlet{
 		ifi: c.Interface, clock: c.Clock, log: c.Log, receivers: newReceivers(), quit: make(chan struct{}), tell: make(chan struct{}, 1),
-		stream: c.Stream, leg: g.legAt, said: g.state,
+		stream: c.Stream, leg: g.legAt, said: g.state, heard: g.Heard,
 	}
 	g.stream.HTTP = c.HTTP
 	g.SetTags(Tags{Tags: c.Stream.Tags})
@@ -93,6 +99,7 @@ func (g *Gateway) Begin(r Reign) {
 	}
 	g.mu.Unlock()
 	g.house.Store(house)
+	g.wake()
 	g.wait.Go(g.answer)
 	g.wait.Go(g.report)
 }
@@ -129,6 +136,9 @@ func (g *Gateway) Forward(p *ostp.Packet) {
 		return
 	}
 	accept()
+	if !g.Heard() {
+		return
+	}
 	b, err := ostp.AppendPacket(g.packet[:0], p)
 	if err != nil {
 		return
@@ -140,11 +150,20 @@ func (g *Gateway) Forward(p *ostp.Packet) {
 // Report files this host's own report beside those of the other speakers; its times
 // are the stream's.
 func (g *Gateway) Report(r control.Receiver) {
+	g.own.Store(r.SSRC)
 	if r.PresentedAt != 0 {
 		r.PresentedAt = g.houseAt(r.PresentedAt)
 	}
 	g.receivers.report(netip.AddrPortFrom(*g.origin.Load(), g.answers.Port()), r, time.Now())
 }
+
+// Heard reports whether anybody but this host listens, or is about to.
+func (g *Gateway) Heard() bool {
+	return g.clock.Now() < timebase.Local(g.awake.Load()) || g.receivers.others(g.own.Load())
+}
+
+// wake is for somebody who is about to listen.
+func (g *Gateway) wake() { g.awake.Store(int64(g.clock.Now().Add(leaseTime))) }
 
 // houseAt returns the house's instant of a stream's time of late.
 func (g *Gateway) houseAt(stream timebase.House) timebase.House {
@@ -221,6 +240,7 @@ func (g *Gateway) Handler() http.Handler {
 			http.Error(w, "this speaker only stands by", http.StatusServiceUnavailable)
 			return
 		}
+		g.wake()
 		serve.ServeHTTP(w, r)
 	})
 }

@@ -31,10 +31,11 @@ type outlet struct {
 	receivers *receivers
 	tags      atomic.Pointer[Tags]
 
-	// What differs: how the stream's time runs at a house instant, and what reports say
-	// besides.
-	leg  func(h timebase.House) course.Leg
-	said func() *control.Gateway
+	// What differs: how the stream's time runs at a house instant, what reports say
+	// besides, and whether anybody listens.
+	leg   func(h timebase.House) course.Leg
+	said  func() *control.Gateway
+	heard func() bool
 
 	sentPackets atomic.Uint64
 	sentBytes   atomic.Uint64

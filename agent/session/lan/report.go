@@ -31,6 +31,9 @@ func (o *outlet) report() {
 }
 
 func (o *outlet) sendReport() {
+	if !o.heard() {
+		return
+	}
 	now := o.now()
 	leg := o.leg(now)
 	media := o.stream.MediaAt(leg.At(now))

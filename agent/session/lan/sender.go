@@ -88,7 +88,7 @@ func NewSender(c SenderConfig) (*Sender, error) {
 		return nil, err
 	}
 	s := &Sender{config: c, encoder: encoder, ended: make(chan struct{}), pcm: make([]float32, c.Codec.Frames*c.Codec.Channels), packet: make([]byte, 0, ostp.MaxPacket)}
-	s.outlet = outlet{ifi: c.Interface, clock: c.Clock, log: c.Log, receivers: newReceivers(), quit: make(chan struct{}), leg: itself, said: nothing}
+	s.outlet = outlet{ifi: c.Interface, clock: c.Clock, log: c.Log, receivers: newReceivers(), quit: make(chan struct{}), leg: itself, said: nothing, heard: always}
 	house := &houseClock{origin: c.Clock.Now(), house: timebase.House(c.Clock.Wall())}
 	s.house.Store(house)
 	s.describe(house)
@@ -102,9 +102,11 @@ func NewSender(c SenderConfig) (*Sender, error) {
 	return s, nil
 }
 
-// Of a sender, the stream's time is the house's.
+// Of a sender, the stream's time is the house's, and it sends whether anybody listens
+// or not.
 func itself(timebase.House) course.Leg { return course.Leg{} }
 func nothing() *control.Gateway        { return nil }
+func always() bool                     { return true }
 
 // describe says what leaves when.
 func (s *Sender) describe(house *houseClock) {

@@ -63,6 +63,9 @@ type ReceiverConfig struct {
 	// Known, if not nil, is the stream that plays by another way: it is begun with at
 	// once, and the description makes sure of it later.
 	Known *describe.Stream
+	// Hold, if not nil, says how long packets are to wait at least, besides two round
+	// trips; it may change.
+	Hold func() time.Duration
 }
 
 // Receiver hears one stream by a relay until that ends or Close is called.
@@ -284,7 +287,7 @@ func (r *Receiver) tellTime(at timebase.Local) {
 		return
 	}
 	r.told = at
-	wait, leap := r.buffer.length(&r.clock, r.stream.Latency, r.way.RoundTrip(), at)
+	wait, leap := r.buffer.length(&r.clock, r.least(), r.way.RoundTrip(), at)
 	goal := r.clock.Estimate(at).Moved(r.stream.Latency - wait)
 	if leap {
 		r.config.Path.Leap(goal)
@@ -301,6 +304,18 @@ func (r *Receiver) tellTime(at timebase.Local) {
 	if err != nil {
 		r.cancel(err)
 	}
+}
+
+// least is how long packets wait at least.
+func (r *Receiver) least() time.Duration {
+	if r.config.Hold == nil {
+		return r.stream.Latency
+	}
+	hold := r.config.Hold()
+	if hold > 0 {
+		hold += 2 * r.way.RoundTrip()
+	}
+	return max(r.stream.Latency, hold)
 }
 
 // chase asks for what is missing while that can still be in time.
