@@ -41,9 +41,9 @@ func playedAs(original []float32, from, frames int, ppm float64) []float32 {
 
 // TestFollow: resampling is no break, one sample more or less is one, and so is a pause.
 func TestFollow(t *testing.T) {
-	original := rustle(12 * 48000)
-	whole := playedAs(original, 50000, 6*48000, 700)
-	const at = 3*48000 + 77
+	original := rustle(6 * 48000)
+	whole := playedAs(original, 50000, 2*48000, 700)
+	const at = 48000 + 77
 	cases := map[string]struct {
 		recording []float32
 		skipped   float64
