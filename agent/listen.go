@@ -28,8 +28,13 @@ type session interface {
 	Close() error
 }
 
-// looking is how often the ways are looked at where there is more than one.
-const looking = 50 * time.Millisecond
+// How often the ways are looked at where there is more than one: often enough that it
+// does not matter when the one that leads brings nothing, because then all that is
+// buffered is not much.
+const (
+	looking  = 50 * time.Millisecond
+	worrying = 10 * time.Millisecond
+)
 
 // listening is one stream being heard, by one way or several at once. It belongs to
 // the supervisor.
@@ -45,6 +50,7 @@ type listening struct {
 	events  chan event
 	wait    sync.WaitGroup // for those who open ways
 	ssrc    atomic.Uint32  // of the stream; 0: not known yet
+	stalls  bool           // the way that leads may be bringing nothing
 	over    bool           // the stream has ended
 }
 
@@ -87,7 +93,7 @@ func (s *Speaker) listen(ctx context.Context) {
 			return
 		}
 		l.house.tend(ctx, l, s.clock.Now())
-		if p := l.house.pace(); p != pace {
+		if p := l.pace(); p != pace {
 			pace = p
 			tick.Reset(pace)
 		}
@@ -151,6 +157,7 @@ func (l *listening) decide(ctx context.Context) bool {
 	if !some {
 		return false
 	}
+	l.stalls = l.lead != mode.None && seen[l.lead].Idle > mode.Stalled/2
 	d := l.engine.Decide(seen, l.speaker.clock.Now())
 	for m := range l.ways {
 		switch w := &l.ways[m]; {

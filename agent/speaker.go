@@ -57,7 +57,8 @@ type Speaker struct {
 	session  session
 	address  string // of the session's source
 	mode     mode.Mode
-	why      string // that mode
+	why      string             // that mode
+	failed   [mode.Count]string // why a way cannot be opened, or has ended
 	phase    phase
 	hush     bool      // the amplifier is not ready: nothing may sound
 	saveFail string    // why the state could not be saved

@@ -66,6 +66,9 @@ func (s *Speaker) Status() control.Status {
 		st.State, st.Reason, st.Problem = "no-output", "the output is not there", p.Problem
 	} else if s.session != nil && !p.Playing {
 		st.State, st.Reason = "joining", "waiting for the first packets"
+		if r, ok := s.session.(*remote.Receiver); ok && r.Silence() != "" {
+			st.State, st.Reason, st.Problem = "waiting", "the stream has stopped coming", r.Silence()
+		}
 	}
 	if st.Problem == "" {
 		st.Problem = cmp.Or(p.Output.Problem, s.saveFail, s.board.problem)
@@ -101,7 +104,7 @@ func (s *Speaker) fillPath(st *control.Status) {
 	if s.session == nil {
 		return
 	}
-	st.Path = &control.Path{Mode: s.mode.String(), Reason: s.why}
+	st.Path = &control.Path{Mode: s.mode.String(), Reason: s.why, Better: s.noBetter()}
 	st.Path.Address, _ = s.sourceAddress()
 	_, _, loss := s.session.Way()
 	st.Path.LossPercent = 100 * loss

@@ -23,6 +23,7 @@ func (s *Speaker) supervise() {
 	})
 	for ctx.Err() == nil {
 		s.say("searching", s.searching(), "")
+		s.forgetWays()
 		s.listen(ctx)
 		if s.mayHear() {
 			continue
@@ -131,6 +132,9 @@ func (m *membership) close() {
 func (s *Speaker) setSession(next session, address string, d mode.Decision) {
 	s.mu.Lock()
 	s.session, s.address, s.mode, s.why = next, address, d.Lead, d.Reason
+	if next == nil && s.phase.state == "playing" {
+		s.phase = phase{state: "joining", reason: "the way by which the stream came is gone; looking for another"}
+	}
 	s.board.poke()
 	s.mu.Unlock()
 	if next != nil {

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/tutti-audio/tutti/agent/mode"
 	"github.com/tutti-audio/tutti/agent/session/lan"
@@ -51,6 +52,14 @@ func (l *listening) open(ctx context.Context, m mode.Mode) {
 	})
 }
 
+// pace is how often to look at the ways.
+func (l *listening) pace() time.Duration {
+	if l.stalls {
+		return worrying
+	}
+	return l.house.pace()
+}
+
 // known returns the stream that plays by any way, or nil.
 func (l *listening) known() *describe.Stream {
 	for m := range l.ways {
@@ -76,6 +85,7 @@ func (l *listening) take(e event) {
 		stream := e.session.Stream()
 		s.log.Info("joined", "by", e.mode, "channel", stream.Channel, "source", stream.Name, "address", e.address, "codec", stream.Codec, "latency", stream.Latency)
 		w.session, w.address = e.session, e.address
+		s.noteWay(e.mode, nil)
 		if e.mode == mode.LAN {
 			l.house.failing = 0
 		}
@@ -98,6 +108,7 @@ func (l *listening) take(e event) {
 	}
 	l.over = errors.Is(e.err, lan.ErrGoodbye) || errors.Is(e.err, lan.ErrChanged) || errors.Is(e.err, remote.ErrChanged)
 	l.engine.Failed(e.mode, s.clock.Now())
+	s.noteWay(e.mode, e.err)
 	l.shut(e.mode)
 }
 

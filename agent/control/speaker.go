@@ -73,6 +73,7 @@ type Hardware struct {
 type Path struct {
 	Mode        string  `json:"mode"`   // lan, p2p, relay, websocket
 	Reason      string  `json:"reason"` // why this one
+	Better      string  `json:"better"` // why no better one, where one was tried
 	Address     string  `json:"address"`
 	LossPercent float64 `json:"loss_percent"`  // on the way of late, before repair
 	RoundTripMS float64 `json:"round_trip_ms"` // to the relay or peer

@@ -46,7 +46,7 @@ const (
 	Lost      = 400 * time.Millisecond // without media: let the next way lead
 	LossBad   = 0.10                   // share lost for two seconds: the next way
 	LossGood  = 0.02
-	Hurry     = 60 * time.Millisecond // for another way to play, when the one that led does not
+	Hurry     = 25 * time.Millisecond // for another way to play, when the one that led does not
 	Recently  = time.Minute           // for so long a failure counts
 )
 

@@ -80,6 +80,9 @@ func printStatus(w io.Writer, s control.Status) error {
 	}
 	if s.Path != nil {
 		rows = append(rows, []string{"way", byWay(*s.Path)})
+		if s.Path.Better != "" {
+			rows = append(rows, []string{"no better way", s.Path.Better})
+		}
 		if s.Path.Part != "" {
 			rows = append(rows, []string{"house", inHouse(*s.Path)})
 		}

@@ -92,6 +92,7 @@ type Receiver struct {
 	told    timebase.Local // when the path was last told the time
 	parity  timebase.Local // when parity last came
 	last    timebase.Local // when media last came
+	opened  timebase.Local // when the way was opened
 	nudged  timebase.Local // when the relay was last spoken to because none came
 	before  loss
 
@@ -116,6 +117,7 @@ func Join(ctx context.Context, c ReceiverConfig) (*Receiver, error) {
 		_ = r.Close()
 		return nil, err
 	}
+	r.opened = c.Clock.Now()
 	context.AfterFunc(c.Member.ctx, func() { r.cancel(c.Member.Err()) })
 	r.wait.Go(r.watch)
 	r.wait.Go(r.chase)
