@@ -42,7 +42,7 @@ const (
 	ProveSlow = 5 * time.Second        // after it has failed lately
 	Overlap   = 2 * time.Second        // the old way goes on for so long
 	Stalled   = 110 * time.Millisecond // without media: open the next way
-	TakenOver = 260 * time.Millisecond // likewise, where somebody stands by
+	TakenOver = 180 * time.Millisecond // likewise, where somebody stands by
 	Lost      = 400 * time.Millisecond // without media: let the next way lead
 	LossBad   = 0.10                   // share lost for two seconds: the next way
 	LossGood  = 0.02

@@ -193,7 +193,7 @@ func TestHeld(t *testing.T) {
 	for _, test := range []struct {
 		silent time.Duration
 		want   bool
-	}{{200 * time.Millisecond, false}, {350 * time.Millisecond, true}} {
+	}{{150 * time.Millisecond, false}, {300 * time.Millisecond, true}} {
 		w := newWorld([Count]time.Duration{quick, 0, quick, quick})
 		w.run(5 * time.Second)
 		opened := false

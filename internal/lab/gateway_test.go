@@ -68,7 +68,7 @@ func TestGateway(t *testing.T) {
 			h.must(h.start(h.Context(), r))
 		}
 	}
-	gateway, standBy = h.agreed(rooms...)
+	gateway, _ = h.agreed(rooms...)
 	h.unheard(h.but(gateway), func() {
 		gateway.stop()
 		h.agreed(h.but(gateway)...)

@@ -156,7 +156,7 @@ func curtain(rooms []*room) error {
 	}
 	micros, err := apart(nil, rooms[0], rooms[1], span{to: math.MaxInt64})
 	if err != nil {
-		return fmt.Errorf("Kitchen and Hall cannot be compared: %w", err)
+		return fmt.Errorf("comparing Kitchen and Hall: %w", err)
 	}
 	slices.Sort(micros)
 	fmt.Printf("\nWhat the cards of Kitchen and Hall recorded, cross-correlated: apart by %.1f µs (median), %.0f at most, in the first seconds.\n", micros[len(micros)/2], micros[len(micros)-1])
