@@ -53,6 +53,7 @@ type household struct {
 	failing  timebase.Local // since when whoever is found on the network cannot be heard; 0: can
 	heard    timebase.Local // when there last was something to pass on
 	leaving  bool
+	told     timebase.Local // when the house was last told who is in charge
 	offered  timebase.Local
 	offering atomic.Bool
 	standing atomic.Bool
@@ -65,6 +66,8 @@ const (
 	electLater  = 4 * time.Second // for the others
 	nothingFor  = 3 * time.Second // to pass on: no gateway any more
 	offerEvery  = 2 * time.Second
+	tellEvery   = 5 * time.Second       // who is in charge, while another may think that it is
+	remembered  = 30 * time.Second      // that there were others, after the start
 	watchStream = 10 * time.Millisecond // how often a stand-by looks
 
 	// takeOverIn is how long a stand-by takes, besides two round trips, to notice, to ask
@@ -108,7 +111,12 @@ func (h *household) counts(other describe.Announced) bool {
 		return false
 	}
 	g := h.active.Load()
-	return g == nil || h.leaving || outranks(other, describe.Announced{ID: h.speaker.state.ID, Term: g.Term()})
+	return g == nil || h.leaving || outranks(other, h.own(g))
+}
+
+// own is this gateway as others find it.
+func (h *household) own(g *lan.Gateway) describe.Announced {
+	return describe.Announced{ID: h.speaker.state.ID, Channel: h.channel, Term: g.Term(), Relay: relayTag(h.speaker.relay)}
 }
 
 // self is this speaker as its house sees it.
@@ -186,19 +194,26 @@ func (h *household) begin(r lan.Reign, stream describe.Stream, now timebase.Loca
 		return
 	}
 	h.gateway.Begin(r)
-	h.heard, h.leaving = now, false
+	h.heard, h.told, h.leaving = now, now, false
 	h.active.Store(h.gateway)
 	d := h.gateway.Stream()
 	h.speaker.log.Info("this speaker is the gateway of the house", "channel", h.channel, "term", d.Term, "group", d.Group)
 	service := discovery.Service{
 		Instance: shortName(d.Channel + " via " + h.speaker.name()), Type: describe.ServiceType, Port: d.Port,
-		Text: d.Text(h.speaker.state.ID, h.speaker.name(), h.speaker.version),
+		Text: h.text(h.gateway),
 	}
-	service.Text["relay"] = relayTag(h.speaker.relay)
 	var err error
 	if h.service, err = h.speaker.node.Announce(service); err != nil {
 		h.speaker.log.Warn("the other speakers cannot find this gateway", "error", err)
 	}
+}
+
+// text is what is announced of a gateway.
+func (h *household) text(g *lan.Gateway) map[string]string {
+	d := g.Stream()
+	text := d.Text(h.speaker.state.ID, h.speaker.name(), h.speaker.version)
+	text["relay"] = relayTag(h.speaker.relay)
+	return text
 }
 
 // open opens the ports of a gateway, if they are not.

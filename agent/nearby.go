@@ -152,6 +152,19 @@ func outranks(a, b describe.Announced) bool {
 	return a.ID < b.ID
 }
 
+// outranked reports whether a gateway of the channel that a outranks is, or was of late,
+// on the network.
+func (n *nearby) outranked(a describe.Announced) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, s := range n.sources {
+		if s.Channel == a.Channel && s.Term != 0 && s.ID != a.ID && s.Relay == a.Relay && outranks(a, s.Announced) {
+			return true
+		}
+	}
+	return false
+}
+
 // term returns the latest term of a channel's gateways.
 func (n *nearby) term(channel string) (term uint32) {
 	n.mu.Lock()

@@ -25,6 +25,10 @@ func (h *household) reign(l *listening, now timebase.Local) {
 			g.SetTags(lan.Tags{Tags: tags})
 		}
 	}
+	if now.Sub(h.told) > tellEvery && h.service != nil && h.speaker.nearby.outranked(h.own(g)) { // who was cut off does not know yet
+		h.told = now
+		_ = h.service.Update(h.text(g))
+	}
 	other := l.lead == mode.LAN && l.ways[mode.LAN].session != h.former
 	switch {
 	case other && !h.leaving:
@@ -58,11 +62,30 @@ func (l *listening) anyOutside() bool {
 
 // hold is for how long a stream from outside is to wait at least, besides two round
 // trips: as long as a stand-by takes to take over, where there are speakers that could.
+// After a start these are not found yet, but whether there were any is remembered.
 func (h *household) hold() time.Duration {
-	if h.fitness == 0 || !h.speaker.nearby.others(h.self()) {
+	if h.fitness == 0 {
+		return 0
+	}
+	if found := h.speaker.nearby.others(h.self()); !h.speaker.housemates(found) {
 		return 0
 	}
 	return queued + takeOverIn
+}
+
+// housemates remembers that other speakers of the house were found, and reports whether
+// there are any.
+func (s *Speaker) housemates(found bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !found && s.state.Housemates && time.Since(s.since) < remembered {
+		return true
+	}
+	if s.state.Housemates != found {
+		s.state.Housemates = found
+		s.save()
+	}
+	return found
 }
 
 // houseSink is the player of a speaker that may be the gateway: then it plays by the

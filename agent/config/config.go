@@ -97,5 +97,6 @@ type State struct {
 	Volume     *int           `json:"volume,omitempty"`
 	Muted      bool           `json:"muted"`
 	Trim       *time.Duration `json:"trim_ns,omitempty"`
-	CardPPM    float64        `json:"card_ppm"` // of the output's crystal, as it was last known
+	Housemates bool           `json:"housemates,omitempty"` // others could fetch a stream from outside for the house
+	CardPPM    float64        `json:"card_ppm"`             // of the output's crystal, as it was last known
 }

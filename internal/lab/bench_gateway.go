@@ -40,6 +40,12 @@ func benchHouse(ctx context.Context, r *results, latency time.Duration) error {
 	if _, _, err := settled(ctx, o.rooms); err != nil {
 		return err
 	}
+	if err := o.again(ctx); err != nil { // as after a power cut: they know each other
+		return err
+	}
+	if _, _, err := settled(ctx, o.rooms); err != nil {
+		return err
+	}
 	wait(ctx, gatewaySettle)
 	received, sent, err := o.passed()
 	if err != nil {

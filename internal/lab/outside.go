@@ -68,6 +68,18 @@ func (o *outside) start(ctx context.Context, r *room) error {
 	return r.speaker(ctx, r.card(1+slices.Index(o.rooms, r)), fmt.Sprintf("--host-skew-ppm=%g", r.hostPPM), "--channel", "far", "--relay", relayAddress)
 }
 
+// again restarts the rooms: they remember each other.
+func (o *outside) again(ctx context.Context) error {
+	var err error
+	for _, r := range o.rooms {
+		r.stop()
+	}
+	for _, r := range o.rooms {
+		err = errors.Join(err, o.start(ctx, r))
+	}
+	return err
+}
+
 // but is the rooms without one.
 func (o *outside) but(r *room) []*room {
 	return slices.DeleteFunc(slices.Clone(o.rooms), func(other *room) bool { return other == r })
