@@ -44,6 +44,7 @@ type household struct {
 	fitness int // 0: takes no part
 
 	active atomic.Pointer[lan.Gateway] // not nil: this speaker is the gateway
+	mates  atomic.Bool                 // others could be
 
 	gateway  *lan.Gateway // ports, in charge or not
 	server   *http.Server
@@ -82,6 +83,7 @@ func newHousehold(s *Speaker, channel string) *household {
 	if s.config.Gateway && s.relay != nil && channel != "" && s.node != nil && s.config.Source == "" {
 		h.fitness = fitness(s.config.Interface)
 	}
+	h.look()
 	return h
 }
 
@@ -129,6 +131,7 @@ func (h *household) tend(ctx context.Context, l *listening, now timebase.Local) 
 	if h.fitness == 0 {
 		return
 	}
+	h.look()
 	switch {
 	case h.active.Load() != nil:
 		h.reign(l, now)

@@ -62,15 +62,19 @@ func (l *listening) anyOutside() bool {
 
 // hold is for how long a stream from outside is to wait at least, besides two round
 // trips: as long as a stand-by takes to take over, where there are speakers that could.
-// After a start these are not found yet, but whether there were any is remembered.
 func (h *household) hold() time.Duration {
-	if h.fitness == 0 {
-		return 0
+	if h.mates.Load() {
+		return queued + takeOverIn
 	}
-	if found := h.speaker.nearby.others(h.self()); !h.speaker.housemates(found) {
-		return 0
+	return 0
+}
+
+// look looks whether there are such speakers. After a start they are not found yet, but
+// whether there were any is remembered.
+func (h *household) look() {
+	if h.fitness > 0 {
+		h.mates.Store(h.speaker.housemates(h.speaker.nearby.others(h.self())))
 	}
-	return queued + takeOverIn
 }
 
 // housemates remembers that other speakers of the house were found, and reports whether
