@@ -65,7 +65,9 @@ func benchmarks() []benchmark {
 		{"realtime", "how the audio thread is woken, and what is heard of it, without and with load (11 min)", benchRealTime},
 		{"relay", "fan-out beside a C loop, listeners per core, delay, memory, joins (3 min)", benchRelay},
 		{"nat", "for each pair of networks: by which mode a source is heard, and how soon (2 min)", benchNAT},
-		{"loss", "what a listener off the LAN makes up, against what its line loses (9 min)", benchLoss},
+		{"loss-40ms", "what a listener off the LAN makes up, against what its line loses (3 min)", benchLoss(40 * time.Millisecond)},
+		{"loss-100ms", "the same at 100 ms of latency (3 min)", benchLoss(100 * time.Millisecond)},
+		{"loss-300ms", "the same at 300 ms (3 min)", benchLoss(300 * time.Millisecond)},
 		{"join", "from the wish to join to the first sound", joinTime},
 	}
 }
@@ -74,7 +76,7 @@ func benchmarks() []benchmark {
 func bench(ctx context.Context, names []string) error {
 	var all []figure
 	for _, b := range benchmarks() {
-		if len(names) > 0 && !slices.Contains(names, b.name) {
+		if group, _, _ := strings.Cut(b.name, "-"); len(names) > 0 && !slices.Contains(names, b.name) && !slices.Contains(names, group) {
 			continue
 		}
 		fmt.Printf("%s: %s\n", b.name, b.about)
@@ -89,7 +91,7 @@ func bench(ctx context.Context, names []string) error {
 		all = append(all, r.list...)
 	}
 	if len(all) == 0 {
-		return fmt.Errorf("no benchmark named %s: choose from sim, lan, latency, purity, cost, realtime, relay, join", strings.Join(names, ", "))
+		return fmt.Errorf("no benchmark named %s: choose from sim, lan, latency, purity, cost, realtime, relay, nat, loss (or loss-40ms, loss-100ms, loss-300ms), join", strings.Join(names, ", "))
 	}
 	return writeBench(all)
 }
