@@ -162,9 +162,8 @@ func (c lossCase) report(r *results, before, after lossReading) {
 		return
 	}
 	packets := 1000 * after.at.Sub(before.at).Seconds() / after.room.Stream.PacketMS
-	late := grew(a.Late, b.Late)
-	r.add(name+"packets that came too late", 100*late/packets, "%")
-	r.add(name+"packets that never came", 100*max(0, grew(a.Lost, b.Lost)-late)/packets, "%")
+	r.add(name+"packets that were not there in time", 100*grew(a.Lost, b.Lost)/packets, "%")
+	r.add(name+"times that the sound device ran dry", grew(after.room.Output.Xruns, before.room.Output.Xruns), "")
 	r.add(name+"sent besides, from relay to listener", 100*((after.copies-before.copies)/packets-1), "%")
 	r.add(name+"packets wait for", after.room.Path.BufferMS, "ms")
 	r.add(name+"of that, in the sound device", after.room.Timing.QueuedMS, "ms")

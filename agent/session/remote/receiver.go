@@ -25,7 +25,6 @@ const (
 	pollEvery  = time.Second // for a source to describe its stream
 	clockEvery = 20 * time.Millisecond
 	lookEvery  = 250 * time.Millisecond
-	chaseEvery = 2 * time.Millisecond
 )
 
 // Path is what a receiver feeds: a path of the merged stream.
@@ -72,6 +71,7 @@ type Receiver struct {
 	tags   atomic.Pointer[describe.Tags]
 	news   chan struct{} // the description is another
 	lost   chan struct{} // something is to be asked for
+	gone   chan struct{} // something was given up
 
 	mu      sync.Mutex // of what follows; the reading goroutine holds it briefly
 	gaps    gaps
@@ -96,7 +96,7 @@ type Receiver struct {
 
 // Join opens the way and waits until a source plays on the channel.
 func Join(ctx context.Context, c ReceiverConfig) (*Receiver, error) {
-	r := &Receiver{config: c, news: make(chan struct{}, 1), lost: make(chan struct{}, 1)}
+	r := &Receiver{config: c, news: make(chan struct{}, 1), lost: make(chan struct{}, 1), gone: make(chan struct{}, 1)}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	r.stop = c.Member.Follow(r.follow)
 	var err error
@@ -131,6 +131,8 @@ func (r *Receiver) begin() error {
 	}
 	r.mu.Lock()
 	r.stream = *stream
+	r.gaps.packet = timebase.Media(stream.Frames).Duration()
+	r.buffer.latency, r.buffer.device = stream.Latency, queue(stream.Latency)
 	r.mu.Unlock()
 	r.tags.Store(&stream.Tags)
 	r.ready.Store(true)
@@ -165,10 +167,7 @@ func (r *Receiver) describe() (*describe.Stream, error) {
 // follow takes in what the relay says.
 func (r *Receiver) follow(l line.Line) {
 	if _, ok := l.(line.Description); ok {
-		select {
-		case r.news <- struct{}{}:
-		default:
-		}
+		poke(r.news)
 	}
 }
 
@@ -253,19 +252,20 @@ func (r *Receiver) accept(p *ostp.Packet, at timebase.Local, recovered bool) {
 	missing := len(r.gaps.missing)
 	if !r.gaps.any { // what other paths have not brought, this one may
 		if latest, ok := r.config.Path.Latest(); ok && p.Sequence()-latest < mostMissing {
-			r.gaps.note(latest, at)
+			r.gaps.note(latest, at, at, false)
 		}
 	}
-	repaired := r.gaps.note(p.Sequence(), at)
+	sent, turn := r.stream.HouseAt(timebase.Media(r.media.Near(p.MediaTimestamp))), at
+	if r.clock.Packets() > 0 {
+		turn = at.Add(-r.clock.HouseAt(at).Sub(sent))
+	}
+	repaired := r.gaps.note(p.Sequence(), turn, at, recovered)
 	if len(r.gaps.missing) > missing {
-		select {
-		case r.lost <- struct{}{}:
-		default:
-		}
+		poke(r.lost)
 	}
 	if !repaired && !recovered {
-		media := timebase.Media(r.media.Unwrap(p.MediaTimestamp))
-		r.buffer.came(r.clock.Add(r.stream.HouseAt(media), at), at)
+		r.media.Unwrap(p.MediaTimestamp)
+		r.buffer.came(r.clock.Add(sent, at), at)
 	}
 	r.config.Path.Queue(p, at)
 	r.tellTime(at)
@@ -277,7 +277,7 @@ func (r *Receiver) tellTime(at timebase.Local) {
 		return
 	}
 	r.told = at
-	wait, leap := r.buffer.length(&r.clock, r.stream.Latency, r.way.RoundTrip(), at)
+	wait, leap := r.buffer.length(&r.clock, r.buffer.mend(r.gaps.packet, r.way.RoundTrip(), at), at)
 	goal := r.clock.Estimate(at).Moved(r.stream.Latency - wait)
 	if leap {
 		r.config.Path.Leap(goal)
@@ -289,50 +289,18 @@ func (r *Receiver) tellTime(at timebase.Local) {
 	}
 	r.started = true
 	err := r.config.Path.Start(playout.Format{
-		Codec: decoderFor(&r.stream), Latency: r.stream.Latency, Anchor: servo.Anchor{House: r.stream.HouseAt(0)},
+		Codec: decoderFor(&r.stream), Latency: r.stream.Latency, Anchor: servo.Anchor{House: r.stream.HouseAt(0)}, Queue: queue(r.stream.Latency),
 	}, nil)
 	if err != nil {
 		r.cancel(err)
 	}
 }
 
-// chase asks for what is missing while that can still be in time.
-func (r *Receiver) chase() {
-	tick := time.NewTicker(chaseEvery)
-	defer tick.Stop()
-	var missing []uint16
-	var out []byte
-	var asks uint32
-	for {
-		select {
-		case <-r.ctx.Done():
-			return
-		case <-r.lost:
-		}
-		for left := 1; left > 0; {
-			select {
-			case <-r.ctx.Done():
-				return
-			case <-tick.C:
-			}
-			now := r.config.Clock.Now()
-			r.mu.Lock()
-			missing = r.gaps.due(missing[:0], now, r.way.RoundTrip(), r.buffer.now)
-			left = len(r.gaps.missing)
-			ask := ostp.Packet{StreamID: r.stream.StreamID}
-			ask.SetSequence(asks)
-			ask.SSRC, ask.PayloadType = r.stream.SSRC, uint8(ostp.NACK)
-			r.mu.Unlock()
-			if len(missing) == 0 {
-				continue
-			}
-			ask.Payload, _ = ostp.AppendNACK(ask.Payload[:0], missing)
-			if b, err := ostp.AppendPacket(out[:0], &ask); err == nil {
-				out = b
-				asks++
-				_ = r.way.Write(b)
-			}
-		}
+// poke wakes who waits for c.
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
 

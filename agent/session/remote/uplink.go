@@ -9,6 +9,7 @@ import (
 	"github.com/tutti-audio/tutti/ostp"
 	"github.com/tutti-audio/tutti/ostp/control"
 	"github.com/tutti-audio/tutti/ostp/describe"
+	"github.com/tutti-audio/tutti/ostp/fec"
 	"github.com/tutti-audio/tutti/ostp/ladder"
 	"github.com/tutti-audio/tutti/ostp/line"
 	"github.com/tutti-audio/tutti/sync/timebase"
@@ -173,7 +174,13 @@ func (u *Uplink) Heed(b []byte, now time.Time) {
 		clear(u.lost)
 	}
 	u.lost[r.SSRC] = r.Lost
-	u.heal.adapter.Report(r.SSRC, loss, r.Health.Burst, known && r.Lost > before, now)
+	given := 0
+	if known && r.Lost > before {
+		given = int(r.Lost - before)
+	}
+	u.heal.adapter.Report(r.SSRC, fec.Listener{
+		Loss: loss, Burst: r.Health.Burst, Given: given, Mend: r.Health.Mend, Asks: int(r.Health.Asks),
+	}, now)
 	u.heal.shape(timebase.Media(s.Frames).Duration(), s.Latency, now)
 	jitter := time.Duration(float64(r.Jitter) / timebase.Rate * float64(time.Second))
 	if u.config.Bitrate > 0 && u.ladder.Report(loss, jitter, now) {
