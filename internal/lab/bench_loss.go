@@ -165,6 +165,7 @@ func (c lossCase) report(r *results, before, after lossReading) {
 	r.add(name+"packets that were not there in time", 100*grew(a.Lost, b.Lost)/packets, "%")
 	r.add(name+"times that the sound device ran dry", grew(after.room.Output.Xruns, before.room.Output.Xruns), "")
 	r.add(name+"sent besides, from relay to listener", 100*((after.copies-before.copies)/packets-1), "%")
+	r.add(name+"delay that 1 in 100 packets exceeds", after.room.Path.JitterMS, "ms")
 	r.add(name+"packets wait for", after.room.Path.BufferMS, "ms")
 	r.add(name+"of that, in the sound device", after.room.Timing.QueuedMS, "ms")
 }
