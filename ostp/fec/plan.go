@@ -83,13 +83,14 @@ type Adapter struct {
 type report struct {
 	Listener
 	at     time.Time
-	needed time.Time // until when parity is wanted
-	failed time.Time // until when asking again does not count
+	wanted time.Time // until when asking again is expected to leave too much lost
+	failed time.Time // until when it counts as having done so
 	given  float64   // packets given up of late
 }
 
 const (
-	memory  = 15 * time.Second // of a report, and of parity after the last need of it
+	memory  = 15 * time.Second // of a report, and of packets given up
+	calm    = 4 * time.Second  // of less loss, before parity ends
 	maxHeed = 0.40             // a listener that loses more cannot be helped
 	maxKept = 1000
 	several = 1.5 // packets given up of late, each report counting less by
@@ -109,12 +110,11 @@ func (a *Adapter) Report(ssrc uint32, l Listener, now time.Time) {
 	r := a.reports[ssrc]
 	l.Loss, l.Burst = max(l.Loss, r.Loss*0.8), max(l.Burst, r.Burst*8/10)
 	r.Listener, r.at, r.given = l, now, r.given*fade+float64(l.Given)
-	failing := l.Given > 0 && r.given >= several
-	if failing {
+	if l.Given > 0 && r.given >= several {
 		r.failed = now.Add(memory)
 	}
-	if failing || l.Loss*l.unasked() > bearable {
-		r.needed = now.Add(memory)
+	if l.Loss*l.unasked() > bearable {
+		r.wanted = now.Add(calm)
 	}
 	a.reports[ssrc] = r
 }
@@ -128,13 +128,14 @@ func (a *Adapter) Shape(packet, latency time.Duration, now time.Time) (k, m int)
 			delete(a.reports, ssrc)
 			continue
 		}
-		if now.After(r.needed) {
+		failed := !now.After(r.failed)
+		if !failed && now.After(r.wanted) {
 			continue
 		}
 		worst.Loss, worst.Burst = max(worst.Loss, r.Loss), max(worst.Burst, r.Burst)
 		within = min(within, r.within(latency))
 		unasked := r.unasked()
-		if !now.After(r.failed) {
+		if failed {
 			unasked = 1
 		}
 		left = max(min(left, leastLeft/max(unasked, leastLeft)), leastLeft)

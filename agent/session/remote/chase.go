@@ -10,7 +10,7 @@ const chaseEvery = 2 * time.Millisecond
 
 // path says what asking again depends on. Callers hold mu.
 func (r *Receiver) path() path {
-	return path{trip: r.way.RoundTrip(), loss: r.before.share, usable: r.buffer.usable()}
+	return path{trip: r.way.RoundTrip(), usable: r.buffer.usable()}
 }
 
 // chase asks for what is missing while that can still be in time.

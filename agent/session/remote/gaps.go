@@ -15,8 +15,7 @@ const (
 	tripSpread  = 0.75 // of a round trip may do
 	leastAgain  = 15 * time.Millisecond
 	hurry       = 2500 * time.Microsecond // between requests of which no answer can be waited for
-	mostHurried = 4
-	askedWell   = 1e-4 // share of packets that such requests may leave lost
+	hurried     = 3                       // such requests at most
 	reordering  = 10 * time.Millisecond
 	never       = timebase.Local(math.MaxInt64)
 )
@@ -27,7 +26,7 @@ const (
 //
 // A packet is asked for at once, unless packets were seen to overtake each other, and
 // again when an answer might have come. Where there is no time to wait for an answer,
-// it is asked for several times in a row, by how much the path loses.
+// it is asked for several times in a row.
 type gaps struct {
 	packet    time.Duration // media time of one
 	unwrap    ostp.Unwrapper
@@ -115,22 +114,12 @@ func (g *gaps) longest() int {
 // path is what asking again depends on.
 type path struct {
 	trip   time.Duration // there and back
-	loss   float64       // share of packets lost of late, each way
 	usable time.Duration // how long after its turn a packet is of use
 }
 
 // again is how long an answer is waited for.
 func (p path) again() time.Duration {
 	return max(time.Duration(float64(p.trip)*askAgain), leastAgain)
-}
-
-// hurries is how often a packet is asked for when no answer can be waited for.
-func (p path) hurries() (n int) {
-	fails := 1 - (1-p.loss)*(1-p.loss)
-	for left := max(p.loss, askedWell); n < mostHurried && left > askedWell; n++ {
-		left *= fails
-	}
-	return max(n, 1)
 }
 
 // asks is how often a packet can be asked for in time, when it is missed as soon as the
@@ -141,7 +130,7 @@ func (g *gaps) asks(p path) (n int) {
 		left -= p.again()
 	}
 	if left >= 0 {
-		n += min(p.hurries(), 1+int(left/hurry))
+		n += min(hurried, 1+int(left/hurry))
 	}
 	return n
 }
@@ -174,7 +163,7 @@ func (m *gap) ask(now timebase.Local, left time.Duration, p path) {
 		m.next = now.Add(p.again())
 		return
 	}
-	if m.hurried++; m.hurried >= p.hurries() {
+	if m.hurried++; m.hurried >= hurried {
 		m.next = never
 		return
 	}
