@@ -14,6 +14,8 @@ const (
 	lossSettle = 6 * time.Second // for the source to hear of it
 	lossFor    = 12 * time.Second
 	lossDelay  = 10 * time.Millisecond // one way, of the listener's line
+	lossCalm   = 90 * time.Second      // at most, until playout is at the latency that the stream has
+	lossNear   = 3.0                   // ms of that
 )
 
 // lossCases are what lines do, with the bars of the brief: what may be made up of the
@@ -105,7 +107,19 @@ func newLossStage(ctx context.Context, latency time.Duration) (*lossStage, error
 	if err := waitPlaying(ctx, 20*time.Second, s.room); err != nil {
 		return fail(err)
 	}
+	s.calm(ctx, latency)
 	return s, nil
+}
+
+// calm waits until what the machine did to the first packets, while programs started,
+// no longer makes the listener wait longer.
+func (s *lossStage) calm(ctx context.Context, latency time.Duration) {
+	for end := time.Now().Add(lossCalm); ctx.Err() == nil && time.Now().Before(end); wait(ctx, time.Second) {
+		now, err := s.room.status()
+		if err == nil && now.Path != nil && now.Path.BufferMS < 1000*latency.Seconds()+lossNear {
+			return
+		}
+	}
 }
 
 func (s *lossStage) close() { _ = s.world.close() }
