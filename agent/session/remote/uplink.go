@@ -122,22 +122,27 @@ func (u *Uplink) say(problem string) {
 	}
 }
 
-// Send gives one packet to the relay. It belongs to the goroutine that paces.
-func (u *Uplink) Send(b []byte) {
+// Send gives one packet to the relay, with the parity that leaves beside it, and returns
+// that for those who hear the source otherwise; it is valid until the next call. It
+// belongs to the goroutine that paces.
+func (u *Uplink) Send(b []byte) (parity [][]byte) {
 	m := u.member.Load()
-	if m == nil {
-		return
+	if m != nil {
+		_ = m.Write(b)
+		u.sent.Add(1)
 	}
-	_ = m.Write(b)
-	u.sent.Add(1)
 	u.mu.Lock()
-	defer u.mu.Unlock()
 	slot := &u.recent[sequenceOf(b)%recentPackets]
 	*slot = append((*slot)[:0], b...)
-	for _, parity := range u.heal.with(b) {
-		_ = m.Write(parity)
-		u.parity.Add(1)
+	parity = u.heal.with(b)
+	u.mu.Unlock()
+	for _, b := range parity {
+		if m != nil {
+			_ = m.Write(b)
+			u.parity.Add(1)
+		}
 	}
+	return parity
 }
 
 // sequenceOf returns the low half of a packet's sequence.
