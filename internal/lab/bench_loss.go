@@ -114,6 +114,7 @@ func newLossStage(ctx context.Context, latency time.Duration) (*lossStage, error
 // calm waits until what the machine did to the first packets, while programs started,
 // no longer makes the listener wait longer.
 func (s *lossStage) calm(ctx context.Context, latency time.Duration) {
+	wait(ctx, lossSettle)
 	for end := time.Now().Add(lossCalm); ctx.Err() == nil && time.Now().Before(end); wait(ctx, time.Second) {
 		now, err := s.room.status()
 		if err == nil && now.Path != nil && now.Path.BufferMS < 1000*latency.Seconds()+lossNear {
