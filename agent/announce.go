@@ -115,7 +115,12 @@ func (n namedSink) Report(r *control.Receiver, stream *describe.Stream) {
 
 // text is this speaker's TXT record.
 func (s *Speaker) text(port uint16) map[string]string {
+	fit, tag := 0, ""
+	if s.config.Gateway && s.relay != nil {
+		fit, tag = fitness(s.config.Interface), relayTag(s.relay)
+	}
 	return map[string]string{
+		"gateway": strconv.Itoa(fit), "relay": tag,
 		"txtvers": "1", "role": describe.RoleSpeaker, "id": s.state.ID, "name": s.wants.name, "room": s.wants.room,
 		"channel": s.wants.channel, "ver": s.version, "http": strconv.Itoa(int(port)),
 	}

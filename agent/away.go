@@ -15,6 +15,7 @@ import (
 	"github.com/tutti-audio/tutti/agent/session/peer"
 	"github.com/tutti-audio/tutti/agent/session/remote"
 	"github.com/tutti-audio/tutti/ostp"
+	"github.com/tutti-audio/tutti/ostp/describe"
 	"github.com/tutti-audio/tutti/ostp/line"
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
@@ -155,7 +156,7 @@ func iceServers(ctx context.Context, m *remote.Member, turn bool) (all []*stun.U
 const sourceWithin = 2 * time.Second // of joining the relay names the source
 
 // joinPeer hears a channel straight from its source.
-func (l *listening) joinPeer(ctx context.Context, path *merge.Path) (session, error) {
+func (l *listening) joinPeer(ctx context.Context, path *merge.Path, known *describe.Stream) (session, error) {
 	m, err := l.member.get()
 	if err != nil {
 		return nil, err
@@ -179,7 +180,7 @@ func (l *listening) joinPeer(ctx context.Context, path *merge.Path) (session, er
 		}
 		return peered{conn, stop}, nil
 	}
-	return l.joinBy(ctx, m, path, open)
+	return l.joinBy(ctx, m, path, known, open)
 }
 
 // peered is a way to a peer that ends with its signalling.

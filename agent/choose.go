@@ -12,12 +12,13 @@ import (
 // fetchEach is how long each of several sources has to answer.
 const fetchEach = time.Second
 
-// choose returns the address of the source to play, or nothing.
-func (s *Speaker) choose(ctx context.Context) string {
+// choose returns the address of the source to play, or of the gateway of those that
+// count, or nothing.
+func (s *Speaker) choose(ctx context.Context, counts func(gateway describe.Announced) bool) string {
 	if s.config.Source != "" {
 		return s.config.Source
 	}
-	found := s.nearby.addresses(s.channel())
+	found := s.nearby.addresses(s.channel(), counts)
 	switch len(found) {
 	case 0:
 		return ""

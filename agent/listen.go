@@ -28,8 +28,13 @@ type session interface {
 	Close() error
 }
 
-// looking is how often the ways are looked at where there is more than one.
-const looking = 50 * time.Millisecond
+// How often the ways are looked at where there is more than one: often enough that it
+// does not matter when the one that leads brings nothing, because then all that is
+// buffered is not much.
+const (
+	looking  = 50 * time.Millisecond
+	worrying = 10 * time.Millisecond
+)
 
 // listening is one stream being heard, by one way or several at once. It belongs to
 // the supervisor.
@@ -41,9 +46,11 @@ type listening struct {
 	ways    [mode.Count]way
 	lead    mode.Mode
 	member  membership // at the relay
+	house   *household
 	events  chan event
 	wait    sync.WaitGroup // for those who open ways
 	ssrc    atomic.Uint32  // of the stream; 0: not known yet
+	stalls  bool           // the way that leads may be bringing nothing
 	over    bool           // the stream has ended
 }
 
@@ -67,7 +74,9 @@ type event struct {
 // listen hears the wanted channel until the stream ends or another is wanted.
 func (s *Speaker) listen(ctx context.Context) {
 	l := &listening{speaker: s, channel: s.channel(), events: make(chan event, 2*mode.Count), lead: mode.None}
-	l.merge = merge.New(namedSink{s.player, s}, s.clock.Now)
+	l.house = newHousehold(s, l.channel)
+	s.house.Store(l.house)
+	l.merge = merge.New(&houseSink{namedSink: namedSink{s.player, s}, house: l.house}, s.clock.Now)
 	defer l.end()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -75,11 +84,18 @@ func (s *Speaker) listen(ctx context.Context) {
 	if l.possible(mode.LAN) {
 		s.say("joining", "found a source on the network", "")
 	}
-	tick := time.NewTicker(looking)
+	pace := looking
+	tick := time.NewTicker(pace)
 	defer tick.Stop()
 	for ctx.Err() == nil && !l.over {
+		l.house.takeOver(l, s.clock.Now())
 		if !l.decide(ctx) {
 			return
+		}
+		l.house.tend(ctx, l, s.clock.Now())
+		if p := l.pace(); p != pace {
+			pace = p
+			tick.Reset(pace)
 		}
 		ticks := tick.C
 		if l.only(mode.LAN) { // nothing else could be done: do not look
@@ -103,7 +119,7 @@ func (l *listening) possible(m mode.Mode) bool {
 	s := l.speaker
 	switch m {
 	case mode.LAN:
-		return s.config.Source != "" || len(s.nearby.addresses(l.channel)) > 0
+		return s.config.Source != "" || len(s.nearby.addresses(l.channel, l.house.counts)) > 0
 	case mode.P2P, mode.Relay, mode.Web:
 		return s.relay != nil && l.channel != ""
 	}
@@ -133,10 +149,15 @@ func (l *listening) decide(ctx context.Context) bool {
 			seen[m].Open = true
 			seen[m].Idle, seen[m].Playing, seen[m].Loss = w.session.Way()
 		}
+		if r, ok := w.session.(*lan.Receiver); ok {
+			l.house.judge(r, &seen[m])
+			w.address = r.Source()
+		}
 	}
 	if !some {
 		return false
 	}
+	l.stalls = l.lead != mode.None && seen[l.lead].Idle > mode.Stalled/2
 	d := l.engine.Decide(seen, l.speaker.clock.Now())
 	for m := range l.ways {
 		switch w := &l.ways[m]; {
@@ -171,96 +192,6 @@ func (l *listening) claim(ssrc uint32) bool {
 	return l.ssrc.CompareAndSwap(0, ssrc) || l.ssrc.Load() == ssrc
 }
 
-// open begins to open a way.
-func (l *listening) open(ctx context.Context, m mode.Mode) {
-	ctx, cancel := context.WithCancel(ctx)
-	path := l.merge.NewPath(m == mode.LAN)
-	l.ways[m] = way{path: path, cancel: cancel}
-	s := l.speaker
-	l.wait.Go(func() {
-		e := event{mode: m, path: path}
-		switch m {
-		case mode.LAN:
-			e.address = s.choose(ctx)
-			e.session, e.err = s.joinLAN(ctx, e.address, path, l.claim)
-		case mode.Relay:
-			e.address = s.relay.String()
-			e.session, e.err = l.joinRelay(ctx, path)
-		case mode.P2P:
-			e.address = "the source itself"
-			e.session, e.err = l.joinPeer(ctx, path)
-		case mode.Web:
-			e.address = s.relay.URL("")
-			e.session, e.err = l.joinWeb(ctx, path)
-		}
-		select {
-		case l.events <- e:
-		case <-ctx.Done():
-			if e.err == nil {
-				_ = e.session.Close()
-			}
-			return
-		}
-		if e.err != nil {
-			return
-		}
-		select {
-		case <-e.session.Done():
-			l.events <- event{mode: m, path: path, err: e.session.Err()}
-		case <-ctx.Done():
-		}
-	})
-}
-
-// take follows an event.
-func (l *listening) take(e event) {
-	w := &l.ways[e.mode]
-	if w.path != e.path { // it was shut meanwhile
-		if e.session != nil && e.err == nil {
-			_ = e.session.Close()
-		}
-		return
-	}
-	s := l.speaker
-	if e.err == nil {
-		stream := e.session.Stream()
-		s.log.Info("joined", "by", e.mode, "channel", stream.Channel, "source", stream.Name, "address", e.address, "codec", stream.Codec, "latency", stream.Latency)
-		w.session, w.address = e.session, e.address
-		return
-	}
-	if w.session == nil {
-		if l.lead == mode.None {
-			s.say("waiting", "cannot join", e.err.Error())
-		} else {
-			s.log.Info("a way cannot be opened", "by", e.mode, "channel", l.channel, "reason", e.err)
-		}
-	} else {
-		s.log.Info("the stream has ended", "by", e.mode, "channel", l.channel, "reason", e.err)
-	}
-	if errors.Is(e.err, lan.ErrGoodbye) {
-		s.nearby.forget(w.address)
-	}
-	l.over = errors.Is(e.err, lan.ErrGoodbye) || errors.Is(e.err, lan.ErrChanged) || errors.Is(e.err, remote.ErrChanged)
-	l.engine.Failed(e.mode, s.clock.Now())
-	l.shut(e.mode)
-}
-
-// shut closes a way.
-func (l *listening) shut(m mode.Mode) {
-	w := l.ways[m]
-	l.ways[m] = way{}
-	if w.cancel != nil {
-		w.cancel()
-	}
-	if w.session != nil {
-		_ = w.session.Close()
-	}
-	if l.lead == m {
-		l.lead = mode.None
-		l.speaker.setSession(nil, "", mode.Decision{Lead: mode.None})
-	}
-}
-
 // stillWanted reports whether what plays is what should.
 func (l *listening) stillWanted() bool {
 	w := l.ways[mode.LAN]
@@ -270,12 +201,12 @@ func (l *listening) stillWanted() bool {
 	if w.session == nil {
 		return true
 	}
-	stream := w.session.Stream()
-	return l.speaker.stillWanted(stream.Channel, stream.SSRC, w.address)
+	return l.speaker.stillWanted(w.session.Stream(), w.address)
 }
 
 // end closes every way, also those that were just being opened, and waits.
 func (l *listening) end() {
+	l.house.close(l.over)
 	for m := range l.ways {
 		l.shut(mode.Mode(m))
 	}

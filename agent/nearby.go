@@ -17,8 +17,26 @@ import (
 type nearby struct {
 	mu       sync.Mutex
 	sources  map[string]station // by instance and link
-	speakers map[string]control.Peer
+	speakers map[string]speakerNearby
 	news     func()
+}
+
+// speakerNearby is a speaker, and what it is to its house.
+type speakerNearby struct {
+	control.Peer
+	candidate
+}
+
+// candidate is a speaker that could be the gateway of its house.
+type candidate struct {
+	id, channel string
+	relay       string // a tag
+	fitness     int    // 0: it could not
+}
+
+// rivals reports whether both could be the gateway of one house.
+func (c candidate) rivals(other candidate) bool {
+	return c.id != other.id && c.channel == other.channel && c.relay == other.relay && other.fitness > 0
 }
 
 type station struct {
@@ -29,7 +47,7 @@ type station struct {
 }
 
 func newNearby(news func()) *nearby {
-	return &nearby{sources: map[string]station{}, speakers: map[string]control.Peer{}, news: news}
+	return &nearby{sources: map[string]station{}, speakers: map[string]speakerNearby{}, news: news}
 }
 
 // follow takes discovery's events in until the channel is closed.
@@ -63,27 +81,111 @@ func (n *nearby) take(event discovery.Event, order int) {
 	if e.Text["role"] == describe.RoleSpeaker {
 		port, err := strconv.ParseUint(e.Text["http"], 10, 16)
 		if err == nil {
-			n.speakers[key] = control.Peer{ID: e.Text["id"], Name: e.Instance, Room: e.Text["room"], Channel: e.Text["channel"],
-				Version: e.Text["ver"], Address: netip.AddrPortFrom(e.Addrs[0].Addr(), uint16(port)).String()}
+			fitness, _ := strconv.Atoi(e.Text["gateway"])
+			n.speakers[key] = speakerNearby{
+				control.Peer{ID: e.Text["id"], Name: e.Instance, Room: e.Text["room"], Channel: e.Text["channel"],
+					Version: e.Text["ver"], Address: netip.AddrPortFrom(e.Addrs[0].Addr(), uint16(port)).String()},
+				candidate{id: e.Text["id"], channel: e.Text["channel"], relay: e.Text["relay"], fitness: fitness},
+			}
 		}
 	}
 }
 
 // addresses returns where the sources of a channel are, or of the channel that was
-// found first; those that were found first come first.
-func (n *nearby) addresses(channel string) (all []string) {
+// found first; those that were found first come first. Where there are none, it is the
+// gateways that pass the channel on, the one in charge first. Of these only those that
+// count are meant; nil: all.
+func (n *nearby) addresses(channel string, counts func(gateway describe.Announced) bool) (all []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	found := slices.SortedFunc(maps.Values(n.sources), func(a, b station) int { return a.order - b.order })
+	found := slices.SortedFunc(maps.Values(n.sources), func(a, b station) int {
+		switch {
+		case a.Term == 0 && b.Term == 0:
+			return a.order - b.order
+		case a.Term == 0 || b.Term != 0 && outranks(a.Announced, b.Announced):
+			return -1
+		}
+		return 1
+	})
+	term := uint32(0)
 	for _, s := range found {
+		if s.Term != 0 && counts != nil && !counts(s.Announced) {
+			continue
+		}
 		if channel == "" {
 			channel = s.Channel
 		}
-		if s.Channel == channel && !slices.Contains(all, s.address) {
+		if s.Channel != channel || slices.Contains(all, s.address) {
+			continue
+		}
+		if len(all) == 0 {
+			term = s.Term
+		}
+		if s.Term == 0 || term != 0 {
 			all = append(all, s.address)
 		}
 	}
+	if term != 0 { // the others are of no use: they have been succeeded, or will leave
+		all = all[:1]
+	}
 	return all
+}
+
+// hasSource reports whether a source of the channel itself is on the network.
+func (n *nearby) hasSource(channel string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, s := range n.sources {
+		if s.Channel == channel && s.Term == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// outranks reports whether of two gateways of a channel a is the one that stays: the
+// later to take over, or the lower ID.
+func outranks(a, b describe.Announced) bool {
+	if a.Term != b.Term {
+		return a.Term > b.Term
+	}
+	return a.ID < b.ID
+}
+
+// term returns the latest term of a channel's gateways.
+func (n *nearby) term(channel string) (term uint32) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, s := range n.sources {
+		if s.Channel == channel {
+			term = max(term, s.Term)
+		}
+	}
+	return term
+}
+
+// others reports whether there is a rival of c.
+func (n *nearby) others(c candidate) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, p := range n.speakers {
+		if c.rivals(p.candidate) {
+			return true
+		}
+	}
+	return false
+}
+
+// fittest reports whether no rival is fitter than c.
+func (n *nearby) fittest(c candidate) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, p := range n.speakers {
+		if c.rivals(p.candidate) && (p.fitness > c.fitness || p.fitness == c.fitness && p.id < c.id) {
+			return false
+		}
+	}
+	return true
 }
 
 // ssrcAt returns the stream that a source at the address announces.
@@ -135,7 +237,7 @@ func (n *nearby) listSources() []control.Source {
 	for _, s := range n.sources {
 		if !seen[s.address] {
 			seen[s.address] = true
-			all = append(all, control.Source{Channel: s.Channel, Name: s.Name, Address: s.address, Codec: s.Codec.String(), LatencyMS: float64(s.Latency.Microseconds()) / 1000})
+			all = append(all, control.Source{Channel: s.Channel, Name: s.Name, Via: s.Via, Address: s.address, Codec: s.Codec.String(), LatencyMS: float64(s.Latency.Microseconds()) / 1000})
 		}
 	}
 	sort.Slice(all, func(i, j int) bool {
@@ -153,7 +255,7 @@ func (n *nearby) listSpeakers() []control.Peer {
 	for _, p := range n.speakers {
 		if !seen[p.ID] {
 			seen[p.ID] = true
-			all = append(all, p)
+			all = append(all, p.Peer)
 		}
 	}
 	sort.Slice(all, func(i, j int) bool {

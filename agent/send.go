@@ -96,16 +96,21 @@ func (s *Sending) announce(c SendConfig) (err error) {
 	d := s.Stream()
 	id := strconv.FormatUint(uint64(d.SSRC), 16)
 	service := discovery.Service{
-		Instance: d.Channel + " from " + d.Name, Type: describe.ServiceType, Port: d.Port, Text: d.Text(id, c.Name, c.Version),
-	}
-	if len(service.Instance) > 63 {
-		service.Instance = strings.ToValidUTF8(service.Instance[:63], "")
+		Instance: shortName(d.Channel + " from " + d.Name), Type: describe.ServiceType, Port: d.Port, Text: d.Text(id, c.Name, c.Version),
 	}
 	if c.Legacy {
 		service.Aliases = []string{describe.LegacyUDP, describe.LegacyTCP}
 	}
 	s.service, err = s.node.Announce(service)
 	return err
+}
+
+// shortName keeps a name within a DNS label.
+func shortName(name string) string {
+	if len(name) > 63 {
+		return strings.ToValidUTF8(name[:63], "")
+	}
+	return name
 }
 
 // tagsEvery is how often the input is asked what it plays.

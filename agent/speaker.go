@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tutti-audio/tutti/agent/config"
@@ -44,7 +45,8 @@ type Speaker struct {
 	service *discovery.Announcement
 	port    uint16
 	nearby  *nearby
-	changed chan struct{} // the supervisor should look again
+	changed chan struct{}             // the supervisor should look again
+	house   atomic.Pointer[household] // of what is listened to; nil: nothing yet
 
 	naming sync.Mutex // held while what is announced changes; before mu
 
@@ -55,7 +57,8 @@ type Speaker struct {
 	session  session
 	address  string // of the session's source
 	mode     mode.Mode
-	why      string // that mode
+	why      string             // that mode
+	failed   [mode.Count]string // why a way cannot be opened, or has ended
 	phase    phase
 	hush     bool      // the amplifier is not ready: nothing may sound
 	saveFail string    // why the state could not be saved

@@ -7,7 +7,6 @@ import (
 
 	"github.com/tutti-audio/tutti/agent/config"
 	"github.com/tutti-audio/tutti/agent/control"
-	"github.com/tutti-audio/tutti/agent/mode"
 	"github.com/tutti-audio/tutti/agent/player"
 	"github.com/tutti-audio/tutti/agent/session/lan"
 	"github.com/tutti-audio/tutti/agent/session/remote"
@@ -67,6 +66,9 @@ func (s *Speaker) Status() control.Status {
 		st.State, st.Reason, st.Problem = "no-output", "the output is not there", p.Problem
 	} else if s.session != nil && !p.Playing {
 		st.State, st.Reason = "joining", "waiting for the first packets"
+		if r, ok := s.session.(*remote.Receiver); ok && r.Silence() != "" {
+			st.State, st.Reason, st.Problem = "waiting", "the stream has stopped coming", r.Silence()
+		}
 	}
 	if st.Problem == "" {
 		st.Problem = cmp.Or(p.Output.Problem, s.saveFail, s.board.problem)
@@ -102,15 +104,62 @@ func (s *Speaker) fillPath(st *control.Status) {
 	if s.session == nil {
 		return
 	}
-	st.Path = &control.Path{Mode: s.mode.String(), Reason: s.why, Address: s.address}
+	st.Path = &control.Path{Mode: s.mode.String(), Reason: s.why, Better: s.noBetter()}
+	st.Path.Address, _ = s.sourceAddress()
 	_, _, loss := s.session.Way()
 	st.Path.LossPercent = 100 * loss
+	s.fillHouse(st.Path)
 	if r, ok := s.session.(*remote.Receiver); ok {
 		q, c := r.Quality(), r.Counters()
 		st.Path.RoundTripMS, st.Path.JitterMS, st.Path.BufferMS = micros(q.RoundTrip)/1000, micros(q.Jitter)/1000, micros(q.Buffer)/1000
 		st.Path.LossPercent = 100 * q.Loss
 		st.Path.Asked, st.Path.Repaired, st.Path.Recovered, st.Path.Parity = c.Asked, c.Repaired, c.Recovered, c.Parity
 	}
+}
+
+// fillHouse says which part this speaker has in a house that hears a stream from
+// outside. Callers hold mu.
+func (s *Speaker) fillHouse(p *control.Path) {
+	h := s.house.Load()
+	if h == nil {
+		return
+	}
+	if g := h.active.Load(); g != nil {
+		if !g.Heard() { // there is no house, but this speaker alone
+			return
+		}
+		p.Part, p.PassedOn, p.Listeners = "gateway", g.Packets(), len(g.Listeners())
+		if a := g.StandBy().Addr; a.IsValid() {
+			p.StandBy = a.String()
+		}
+		return
+	}
+	r, ok := s.session.(*lan.Receiver)
+	if !ok {
+		return
+	}
+	standBy, viaGateway := r.Gateway()
+	switch {
+	case !viaGateway:
+		return
+	case h.standing.Load():
+		p.Part = "stand-by"
+	default:
+		p.Part = "listener"
+	}
+	if standBy.IsValid() {
+		p.StandBy = standBy.String()
+	}
+}
+
+// sourceAddress is where what is heard on the network is described; ok is false when
+// nothing is. Callers hold mu.
+func (s *Speaker) sourceAddress() (address string, ok bool) {
+	r, ok := s.session.(*lan.Receiver)
+	if !ok {
+		return s.address, false
+	}
+	return r.Source(), true
 }
 
 func (s *Speaker) fillTiming(st *control.Status, p player.Status) {
@@ -150,8 +199,9 @@ func (s *Speaker) sinceAligned(p player.Status) time.Duration {
 // stream describes what plays. Callers hold mu.
 func (s *Speaker) stream() *control.Stream {
 	d := s.session.Stream()
+	address, _ := s.sourceAddress()
 	return &control.Stream{
-		Channel: d.Channel, Source: d.Name, Address: s.address, Codec: d.Codec.String(), Channels: d.Channels,
+		Channel: d.Channel, Source: d.Name, Address: address, Codec: d.Codec.String(), Channels: d.Channels,
 		PacketMS: float64(d.Frames) / 48, LatencyMS: micros(d.Latency) / 1000, Unicast: s.unicast(), Group: d.Group.String(),
 		Title: d.Tags.Title, Artist: d.Tags.Artist, Album: d.Tags.Album, Artwork: d.Tags.Artwork,
 	}
@@ -165,8 +215,13 @@ func (s *Speaker) unicast() bool {
 
 // Listeners implements control.Speaker.
 func (s *Speaker) Listeners() ([]control.Listener, error) {
+	if h := s.house.Load(); h != nil {
+		if g := h.active.Load(); g != nil {
+			return g.Listeners(), nil
+		}
+	}
 	s.mu.Lock()
-	address, playing := s.address, s.mode == mode.LAN
+	address, playing := s.sourceAddress()
 	s.mu.Unlock()
 	if !playing {
 		return nil, nil
@@ -179,7 +234,7 @@ func (s *Speaker) Listeners() ([]control.Listener, error) {
 // Artwork implements control.Speaker.
 func (s *Speaker) Artwork() (picture []byte, mimeType string) {
 	s.mu.Lock()
-	address, playing := s.address, s.mode == mode.LAN
+	address, playing := s.sourceAddress()
 	s.mu.Unlock()
 	if !playing {
 		return nil, ""

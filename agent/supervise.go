@@ -9,6 +9,7 @@ import (
 	"github.com/tutti-audio/tutti/agent/session/lan"
 	"github.com/tutti-audio/tutti/agent/session/merge"
 	"github.com/tutti-audio/tutti/agent/session/remote"
+	"github.com/tutti-audio/tutti/ostp/describe"
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
 
@@ -22,6 +23,7 @@ func (s *Speaker) supervise() {
 	})
 	for ctx.Err() == nil {
 		s.say("searching", s.searching(), "")
+		s.forgetWays()
 		s.listen(ctx)
 		if s.mayHear() {
 			continue
@@ -34,7 +36,7 @@ func (s *Speaker) supervise() {
 // mayHear reports whether there is any way to hear the wanted channel.
 func (s *Speaker) mayHear() bool {
 	channel := s.channel()
-	return s.config.Source != "" || s.relay != nil && channel != "" || len(s.nearby.addresses(channel)) > 0
+	return s.config.Source != "" || s.relay != nil && channel != "" || len(s.nearby.addresses(channel, nil)) > 0
 }
 
 // joinLAN hears a source on the network.
@@ -60,21 +62,21 @@ func (s *Speaker) membership(channel string) remote.Membership {
 }
 
 // joinRelay hears a channel by the relay.
-func (l *listening) joinRelay(ctx context.Context, path *merge.Path) (session, error) {
+func (l *listening) joinRelay(ctx context.Context, path *merge.Path, known *describe.Stream) (session, error) {
 	m, err := l.member.get()
 	if err != nil {
 		return nil, err
 	}
-	return l.joinBy(ctx, m, path, remote.Relayed(m))
+	return l.joinBy(ctx, m, path, known, remote.Relayed(m))
 }
 
 // joinWeb hears a channel by the relay where nothing but HTTP gets through.
-func (l *listening) joinWeb(ctx context.Context, path *merge.Path) (session, error) {
+func (l *listening) joinWeb(ctx context.Context, path *merge.Path, known *describe.Stream) (session, error) {
 	m, err := remote.DialWeb(ctx, l.speaker.membership(l.channel), nil)
 	if err != nil {
 		return nil, err
 	}
-	r, err := l.joinBy(ctx, m, path, remote.RelayedAlone(m))
+	r, err := l.joinBy(ctx, m, path, known, remote.RelayedAlone(m))
 	if err != nil {
 		_ = m.Close()
 	}
@@ -82,10 +84,10 @@ func (l *listening) joinWeb(ctx context.Context, path *merge.Path) (session, err
 }
 
 // joinBy hears a channel by a way off the LAN.
-func (l *listening) joinBy(ctx context.Context, m *remote.Member, path *merge.Path,
+func (l *listening) joinBy(ctx context.Context, m *remote.Member, path *merge.Path, known *describe.Stream,
 	open func(context.Context, func([]byte, timebase.Local)) (remote.Transport, error)) (session, error) {
 	r, err := remote.Join(ctx, remote.ReceiverConfig{
-		Member: m, Open: open, Clock: l.speaker.clock, Path: path, Claim: l.claim, ID: l.speaker.state.ID, SSRC: l.speaker.ssrc,
+		Member: m, Open: open, Clock: l.speaker.clock, Path: housePath{path, l.house}, Claim: l.claim, Known: known, Hold: l.house.hold, ID: l.speaker.state.ID, SSRC: l.speaker.ssrc,
 	})
 	if err != nil {
 		return nil, err
@@ -130,6 +132,9 @@ func (m *membership) close() {
 func (s *Speaker) setSession(next session, address string, d mode.Decision) {
 	s.mu.Lock()
 	s.session, s.address, s.mode, s.why = next, address, d.Lead, d.Reason
+	if next == nil && s.phase.state == "playing" {
+		s.phase = phase{state: "joining", reason: "the way by which the stream came is gone; looking for another"}
+	}
 	s.board.poke()
 	s.mu.Unlock()
 	if next != nil {
@@ -185,13 +190,14 @@ func (s *Speaker) searching() string {
 
 // stillWanted reports whether a source on the network is what should play: the same
 // channel, and the same stream at its address.
-func (s *Speaker) stillWanted(channel string, ssrc uint32, address string) bool {
-	if want := s.channel(); want != "" && want != channel {
+func (s *Speaker) stillWanted(d describe.Stream, address string) bool {
+	if want := s.channel(); want != "" && want != d.Channel {
 		return false
 	}
-	if s.config.Source != "" {
+	if s.config.Source != "" || d.Term != 0 { // of gateways one follows the other within the stream
 		return true
 	}
+	ssrc := d.SSRC
 	if _, moved := s.nearby.movedTo(ssrc, address); moved {
 		return false
 	}

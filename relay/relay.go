@@ -18,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/tutti-audio/tutti/internal/tcp"
 	"github.com/tutti-audio/tutti/relay/cert"
 	"github.com/tutti-audio/tutti/relay/config"
 	"github.com/tutti-audio/tutti/relay/hub"
@@ -152,7 +153,7 @@ func listen(key, address string) (net.Listener, error) {
 	if address == "" {
 		return nil, nil
 	}
-	l, err := net.Listen("tcp", address)
+	l, err := tcp.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("cannot listen: %w: choose another address with %s", err, key)
 	}

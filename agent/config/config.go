@@ -26,6 +26,7 @@ type Config struct {
 	Relay      string
 	Password   string
 	Turn       bool
+	Gateway    bool
 	Output     string
 	ChannelMap string
 	Volume     int
@@ -68,7 +69,7 @@ const DefaultListen = ":8400"
 // Default returns the configuration of a speaker without a file. StateDir is
 // empty: DefaultStateDir knows it.
 func Default() Config {
-	return Config{Output: "auto", ChannelMap: "stereo", Volume: 50, Legacy: true, LogLevel: "info", HTTP: HTTP{Listen: DefaultListen},
+	return Config{Gateway: true, Output: "auto", ChannelMap: "stereo", Volume: 50, Legacy: true, LogLevel: "info", HTTP: HTTP{Listen: DefaultListen},
 		Hardware: Hardware{AmplifierOn: "high", AmplifierIdleS: 60, AmplifierSettleMS: 50, AmplifierBus: 1, LightOn: "high", VolumeStep: 3}}
 }
 

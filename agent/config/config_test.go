@@ -18,6 +18,7 @@ channel = "house/1"
 relay = "relay.example.org:5100"
 password = "open sesame"
 turn = true
+gateway = false
 source = "[fe80::1%eth0]:8401"
 output = "virtual:ppm=120"
 channel_map = "3+4"

@@ -44,6 +44,8 @@ func speakerKeys() []Key {
 			field: func(c *Config) any { return &c.Password }},
 		{Name: "turn", Flag: "turn", Doc: "hear the source by the relay's TURN server, encrypted from end to end, where no straight way to it is found",
 			field: func(c *Config) any { return &c.Turn }},
+		{Name: "gateway", Flag: "gateway", Doc: "fetch a stream from outside once for all speakers of the house, or stand by to do so, as they agree",
+			field: func(c *Config) any { return &c.Gateway }},
 		{Name: "output", Flag: "output", Doc: "sound device: auto, alsa[:hw:CARD,DEVICE or a card's id], pulse[:SINK], wav:FILE, virtual[:ppm=…,…] or null", Example: "alsa:hw:0,0",
 			field: func(c *Config) any { return &c.Output }, check: outputKind},
 		{Name: "channel_map", Flag: "channel-map", Doc: "which of the stream's channels to play: stereo, left, right, mono, one by number (3) or two (3+4)",

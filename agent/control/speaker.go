@@ -73,6 +73,7 @@ type Hardware struct {
 type Path struct {
 	Mode        string  `json:"mode"`   // lan, p2p, relay, websocket
 	Reason      string  `json:"reason"` // why this one
+	Better      string  `json:"better"` // why no better one, where one was tried
 	Address     string  `json:"address"`
 	LossPercent float64 `json:"loss_percent"`  // on the way of late, before repair
 	RoundTripMS float64 `json:"round_trip_ms"` // to the relay or peer
@@ -82,6 +83,13 @@ type Path struct {
 	Repaired    uint64  `json:"repaired"`      // that came then,
 	Recovered   uint64  `json:"recovered"`     // and recovered from parity,
 	Parity      uint64  `json:"parity"`        // of which so many packets came
+
+	// What this speaker is in a house that hears a stream from outside: gateway,
+	// stand-by, listener; empty: it is no such house.
+	Part      string `json:"part,omitempty"`
+	StandBy   string `json:"stand_by,omitempty"`  // address of who takes over from the gateway
+	PassedOn  uint64 `json:"passed_on,omitempty"` // packets, by a gateway
+	Listeners int    `json:"listeners,omitempty"` // of a gateway, itself included
 }
 
 // Stream is what is being played.
@@ -153,7 +161,8 @@ type Output struct {
 type Source struct {
 	Channel   string  `json:"channel"`
 	Name      string  `json:"name"`
-	Address   string  `json:"address"` // host:port of its HTTP
+	Via       string  `json:"via,omitempty"` // the speaker that passes it on, where it comes from outside
+	Address   string  `json:"address"`       // host:port of its HTTP
 	Codec     string  `json:"codec"`
 	LatencyMS float64 `json:"latency_ms"`
 }

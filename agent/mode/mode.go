@@ -42,10 +42,11 @@ const (
 	ProveSlow = 5 * time.Second        // after it has failed lately
 	Overlap   = 2 * time.Second        // the old way goes on for so long
 	Stalled   = 110 * time.Millisecond // without media: open the next way
+	TakenOver = 180 * time.Millisecond // likewise, where somebody stands by
 	Lost      = 400 * time.Millisecond // without media: let the next way lead
 	LossBad   = 0.10                   // share lost for two seconds: the next way
 	LossGood  = 0.02
-	Hurry     = 60 * time.Millisecond // for another way to play, when the one that led does not
+	Hurry     = 25 * time.Millisecond // for another way to play, when the one that led does not
 	Recently  = time.Minute           // for so long a failure counts
 )
 
@@ -70,6 +71,16 @@ type Way struct {
 	Playing  bool          // media comes by it
 	Idle     time.Duration // since media came by it last
 	Loss     float64       // share lost lately, before repair
+	Gone     bool          // nobody is there any more: it will bring nothing
+	Held     bool          // somebody stands by to take it over: be patient when it stalls
+}
+
+// stands reports whether a way brings nothing for so long that others are tried.
+func (w Way) stands() bool {
+	if w.Held && !w.Gone {
+		return w.Idle > TakenOver
+	}
+	return w.Idle > Stalled || w.Gone
 }
 
 // Decision is what should be.
@@ -138,7 +149,7 @@ func (e *Engine) observe(m Mode, w Way, now timebase.Local) {
 		return
 	}
 	t.wanted = 0
-	if w.Playing && w.Idle < Stalled {
+	if w.Playing && w.Idle < Stalled && !w.Gone {
 		if t.well == 0 {
 			t.well = now
 		}
@@ -177,9 +188,13 @@ func (e *Engine) proved(m Mode, now timebase.Local) bool {
 
 // takeLead lets another way lead where the rules say so.
 func (e *Engine) takeLead(ways [Count]Way, now timebase.Local) {
-	if e.lead != None && (!ways[e.lead].Open || ways[e.lead].Idle > Lost) {
+	if e.lead != None && (!ways[e.lead].Open || ways[e.lead].Idle > Lost || ways[e.lead].Gone) {
 		if next := e.best(ways, func(m Mode) bool { return m != e.lead && e.tracks[m].well != 0 }); next != None {
-			e.follow(next, now, fmt.Sprintf("nothing came by %v for %v", e.lead, Lost))
+			why := fmt.Sprintf("nothing came by %v for %v", e.lead, Lost)
+			if ways[e.lead].Gone {
+				why = fmt.Sprintf("nobody sends by %v any more", e.lead)
+			}
+			e.follow(next, now, why)
 			return
 		}
 		if !ways[e.lead].Open {
@@ -227,7 +242,7 @@ func (e *Engine) wants(m Mode, ways [Count]Way, now timebase.Local) bool {
 	case m == e.lead:
 		return true
 	case e.lead != None && m > e.lead:
-		stands := ways[e.lead].Idle > Stalled || e.isPoor(e.lead, now)
+		stands := ways[e.lead].stands() || e.isPoor(e.lead, now)
 		return stands && e.next(ways, e.lead, now) >= m || ways[m].Open && now.Sub(e.led) < Overlap
 	default: // better than what leads, or nothing leads
 		return e.next(ways, -1, now) >= m || e.lead != None && m < e.lead

@@ -171,3 +171,40 @@ func TestLoss(t *testing.T) {
 		t.Errorf("silent for %v", w.gap)
 	}
 }
+
+// A gateway that is gone leads no longer than until another way plays, and is closed
+// though nothing says yet that it is silent.
+func TestGone(t *testing.T) {
+	w := newWorld([Count]time.Duration{quick, 0, quick, quick})
+	w.run(5 * time.Second)
+	w.lead(t, LAN)
+	for range 40 {
+		w.ways[LAN].Gone, w.ways[LAN].Possible = true, false
+		w.run(50 * time.Millisecond)
+	}
+	w.lead(t, Relay)
+	if w.last.Want[LAN] {
+		t.Error("the network is still wanted, where nobody is any more")
+	}
+}
+
+// Where somebody stands by, a short silence opens nothing; a long one does.
+func TestHeld(t *testing.T) {
+	for _, test := range []struct {
+		silent time.Duration
+		want   bool
+	}{{150 * time.Millisecond, false}, {300 * time.Millisecond, true}} {
+		w := newWorld([Count]time.Duration{quick, 0, quick, quick})
+		w.run(5 * time.Second)
+		opened := false
+		w.opens[LAN] = 0 // brings nothing from now on
+		for range test.silent / (50 * time.Millisecond) {
+			w.ways[LAN].Held = true
+			w.run(50 * time.Millisecond)
+			opened = opened || w.last.Want[Relay]
+		}
+		if opened != test.want {
+			t.Errorf("after %v without media the relay is wanted: %v", test.silent, opened)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -17,9 +18,16 @@ type away struct {
 	sending *home
 	hearing *home
 	room    *room
+	relay   string // as source and speaker name it, if they do otherwise
 }
 
 func newAway(t *testing.T, sending, hearing netlab.NAT) *away {
+	t.Helper()
+	return newAwayBy(t, "", sending, hearing)
+}
+
+// newAwayBy is newAway with a relay that is configured so.
+func newAwayBy(t *testing.T, relay string, sending, hearing netlab.NAT) *away {
 	t.Helper()
 	w, err := newWorld(os.Getenv(envBinary), t.TempDir())
 	if err != nil {
@@ -27,7 +35,8 @@ func newAway(t *testing.T, sending, hearing netlab.NAT) *away {
 	}
 	a := &away{stage: &stage{T: t, house: w.house}, world: w, room: &room{name: "Far"}}
 	t.Cleanup(a.end)
-	a.must(w.startRelay(t.Context(), ""))
+	t.Cleanup(func() { a.must(w.close()) })
+	a.must(w.startRelay(t.Context(), relay))
 	a.sending, err = w.addHome(sending)
 	a.must(err)
 	a.hearing, err = w.addHome(hearing)
@@ -39,11 +48,17 @@ func newAway(t *testing.T, sending, hearing netlab.NAT) *away {
 	return a
 }
 
+// play starts the source, with what more it is told, and the speaker.
 func (a *away) play(args ...string) {
 	a.Helper()
-	relay := relayAddress
-	a.must(a.source.source(a.Context(), append([]string{"--channel", "far", "--relay", relay, "tune"}, args...)...))
-	a.must(a.room.speaker(a.Context(), "wav:"+a.room.recording(), "--channel", "far", "--relay", relay))
+	a.must(a.source.source(a.Context(), append([]string{"--channel", "far", "--relay", cmp.Or(a.relay, a.source.relay), "tune"}, args...)...))
+	a.listen(a.room)
+}
+
+// listen starts a speaker.
+func (a *away) listen(r *room, args ...string) {
+	a.Helper()
+	a.must(r.speaker(a.Context(), "wav:"+r.recording(), append([]string{"--channel", "far", "--relay", cmp.Or(a.relay, r.relay)}, args...)...))
 }
 
 // mode waits until the speaker plays by a mode.
@@ -113,6 +128,8 @@ func TestPeerAway(t *testing.T) {
 	s, err := a.room.status()
 	a.must(err)
 	t.Logf("%+v", *s.Path)
+	a.filter(a.hearing, "ip saddr != "+relayAddress+" ip daddr != "+relayAddress+" drop")
+	a.mode("relay")
 	if _, err := os.Stat(filepath.Join(a.dir, "relay.log")); err != nil {
 		t.Error(err)
 	}

@@ -17,14 +17,17 @@ import (
 const (
 	natDelay    = 10 * time.Millisecond // one way, between each home and the internet
 	natLatency  = 300.0                 // ms, of the stream
-	natPatience = 6 * time.Second
+	natPatience = 4 * time.Second
+	natAgree    = time.Second             // from p2p leading to the end, for what ends it again to show
+	natSettle   = 2500 * time.Millisecond // until source and speaker are there
+	natGiveUp   = 6 * time.Second         // until a source has given UDP up
 )
 
 // benchNAT shows, for each pair of networks, by which mode a listener hears a source,
 // how soon it hears it at all, and how soon without the relay.
 func benchNAT(ctx context.Context, r *results) error {
-	kinds := []netlab.NAT{netlab.Routed, netlab.Restricted, netlab.Symmetric, netlab.UDPBlocked}
-	for _, sending := range kinds[:3] { // a source behind a wall without UDP cannot send
+	kinds := []netlab.NAT{netlab.Routed, netlab.Restricted, doubleNAT, netlab.Symmetric, netlab.IPv6Only, netlab.UDPBlocked}
+	for _, sending := range kinds {
 		for _, hearing := range kinds {
 			if err := natPair(ctx, r, sending, hearing); err != nil {
 				return fmt.Errorf("%s to %s: %w", sending, hearing, err)
@@ -45,7 +48,7 @@ func natPair(ctx context.Context, r *results, sending, hearing netlab.NAT) error
 		return err
 	}
 	defer w.close()
-	if err := w.startRelay(ctx, "[turn]\nmode = \"embedded\"\npublic = \""+relayAddress+"\"\n"); err != nil {
+	if err := w.startRelay(ctx, embeddedTURN); err != nil {
 		return err
 	}
 	source, err := w.resident(sending, "source")
@@ -56,14 +59,16 @@ func natPair(ctx context.Context, r *results, sending, hearing netlab.NAT) error
 	if one.machine, err = w.resident(hearing, "Far"); err != nil {
 		return err
 	}
-	relay := relayAddress
-	if err := source.source(ctx, "--channel", "far", "--relay", relay, "tone:440:-6"); err != nil {
+	if err := source.source(ctx, "--channel", "far", "--relay", source.relay, "tone:440:-6"); err != nil {
 		return err
 	}
-	if err := one.speaker(ctx, one.card(1), "--channel", "nothing", "--relay", relay); err != nil {
+	if err := one.speaker(ctx, one.card(1), "--channel", "nothing", "--relay", one.relay); err != nil {
 		return err
 	}
-	time.Sleep(2500 * time.Millisecond) // both are there
+	wait(ctx, natSettle) // both are there
+	if sending == netlab.UDPBlocked {
+		wait(ctx, natGiveUp)
+	}
 	first, direct, last, err := one.hears("far")
 	if err != nil {
 		return err
@@ -91,7 +96,7 @@ func (w *world) resident(kind netlab.NAT, name string) (*machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	link := h.outer
+	link := h.far
 	if link == nil {
 		link = m.link
 	}
@@ -114,10 +119,13 @@ func (r *room) hears(channel string) (first, direct float64, last string, err er
 		return 0, 0, "", fmt.Errorf("join: %s", response.Status)
 	}
 	for end := time.Now().Add(natPatience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		if s, err := r.status(); err == nil && s.Path != nil {
-			if last = s.Path.Mode; last == "p2p" && direct == 0 {
-				direct = float64(monotonic()-began) / 1e6
-			}
+		s, err := r.status()
+		if err != nil || s.Path == nil {
+			continue
+		}
+		if last = s.Path.Mode; last == "p2p" && direct == 0 {
+			direct = float64(monotonic()-began) / 1e6
+			end = time.Now().Add(natAgree)
 		}
 	}
 	r.stop()

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 
@@ -35,7 +35,9 @@ type machine struct {
 	house   *house
 	host    *netlab.Host // nil on loopback
 	link    *netlab.Link
-	address string // host:port of its HTTP
+	address string   // host:port of its HTTP
+	relay   string   // as this machine names it
+	env     []string // beside this process's own
 	cmd     *exec.Cmd
 	process *netlab.Process
 	client  *http.Client
@@ -94,7 +96,7 @@ func (h *house) add(name string, options ...netlab.Option) (*machine, error) {
 
 // start runs tutti with the arguments; its output goes to NAME.log.
 func (m *machine) start(ctx context.Context, args ...string) error {
-	_, port, _ := strings.Cut(m.address, ":")
+	_, port, _ := net.SplitHostPort(m.address)
 	args = append(args, "--http", ":"+port)
 	if m.host == nil {
 		args = append(args, "--interface", "lo")
@@ -108,6 +110,7 @@ func (m *machine) start(ctx context.Context, args ...string) error {
 		return m.startHere(ctx, argv, log)
 	}
 	m.cmd = m.host.Command(ctx, argv...)
+	m.cmd.Env = append(os.Environ(), m.env...)
 	m.cmd.Stdout, m.cmd.Stderr = log, log
 	m.process, err = m.host.Start(m.cmd)
 	return err

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -119,4 +120,21 @@ func monotonic() int64 {
 	var ts unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts)
 	return ts.Nano()
+}
+
+// span is a stretch of CLOCK_MONOTONIC.
+type span struct{ from, to int64 }
+
+// alignedIn returns the alignment of two rooms' recordings in a span.
+func alignedIn(a, b *room, during span, step time.Duration) ([]measure.Offset, error) {
+	var recordings [2]*measure.Recording
+	for i, r := range []*room{a, b} {
+		recording, err := loadRecording(r.recording())
+		if err != nil {
+			return nil, err
+		}
+		recording.Instants = slices.DeleteFunc(recording.Instants, func(i measure.Instant) bool { return i.Nanos < during.from || i.Nanos > during.to })
+		recordings[i] = recording
+	}
+	return measure.Align(recordings[0], recordings[1], step)
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,10 +12,6 @@ import (
 	"github.com/tutti-audio/tutti/internal/measure"
 	"github.com/tutti-audio/tutti/internal/netlab"
 )
-
-// patience is how long a thing may take on a busy machine before it counts as
-// not happening.
-const patience = 40 * time.Second
 
 // stage is a house for one group of faults, and what was noted of it.
 type stage struct {
@@ -160,9 +155,6 @@ func hasAll(line string, words []string) bool {
 	return true
 }
 
-// span is a stretch of CLOCK_MONOTONIC.
-type span struct{ from, to int64 }
-
 // watched is a span and what the speakers said at its ends.
 type watched struct {
 	span
@@ -228,14 +220,7 @@ func peak(pcm []float32) (most float32) {
 // aligned returns the alignment of two rooms' recordings in the span.
 func (s *stage) aligned(a, b *room, during span, step time.Duration) []measure.Offset {
 	s.Helper()
-	ra, err := loadRecording(a.recording())
-	s.must(err)
-	rb, err := loadRecording(b.recording())
-	s.must(err)
-	for _, r := range []*measure.Recording{ra, rb} {
-		r.Instants = slices.DeleteFunc(r.Instants, func(i measure.Instant) bool { return i.Nanos < during.from || i.Nanos > during.to })
-	}
-	all, err := measure.Align(ra, rb, step)
+	all, err := alignedIn(a, b, during, step)
 	s.must(err)
 	return all
 }

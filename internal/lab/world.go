@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/tutti-audio/tutti/internal/netlab"
@@ -18,12 +19,27 @@ import (
 // world is an internet of documentation addresses: a relay on it, and homes behind
 // routers, with the real programs.
 type world struct {
-	house *house // its lab, directory and processes; its switch is the internet
-	relay *machine
-	homes int
+	house  *house // its lab, directory and processes; its switch is the internet
+	relay  *machine
+	homes  int
+	routed []route // networks of IPv6 behind routers
+	speak6 []*netlab.Host
 }
 
-const relayAddress = "203.0.113.1"
+// route is where a network is.
+type route struct {
+	network netip.Prefix
+	by      netip.Addr
+}
+
+// The relay's addresses.
+const (
+	relayAddress  = "203.0.113.1"
+	relayAddress6 = "2001:db8::1"
+)
+
+// embeddedTURN configures a relay that is a STUN and TURN server as well.
+const embeddedTURN = "[turn]\nmode = \"embedded\"\npublic = \"" + relayAddress + "\"\n"
 
 func newWorld(binary, dir string) (*world, error) {
 	if err := netlab.Available(); err != nil {
@@ -37,13 +53,20 @@ func newWorld(binary, dir string) (*world, error) {
 		return nil, err
 	}
 	w := &world{house: h}
-	if w.relay, err = w.place("relay", h.sw, netip.MustParsePrefix(relayAddress+"/24")); err != nil {
+	if w.relay, err = w.place("relay", h.sw, netip.MustParsePrefix(relayAddress+"/24"), netlab.WithAddr6(netip.MustParsePrefix(relayAddress6+"/64"))); err != nil {
 		return nil, errors.Join(err, h.close())
 	}
+	w.speak6 = append(w.speak6, w.relay.host)
 	return w, nil
 }
 
-func (w *world) close() error { return w.house.close() }
+// close ends everything: the relay last, for it waits until its members have gone.
+func (w *world) close() error {
+	for _, m := range slices.Backward(w.house.all) {
+		m.stop()
+	}
+	return w.house.close()
+}
 
 // place puts a host on a switch.
 func (w *world) place(name string, sw *netlab.Switch, addr netip.Prefix, options ...netlab.Option) (*machine, error) {
@@ -53,10 +76,13 @@ func (w *world) place(name string, sw *netlab.Switch, addr netip.Prefix, options
 	if m.host, err = w.house.lab.NewHost(fmt.Sprintf("h%d", len(w.house.all))); err != nil {
 		return nil, err
 	}
+	m.address = netip.AddrPortFrom(addr.Addr(), 8400).String()
+	if addr.Addr().Is6() {
+		options, addr = append(slices.Clone(options), netlab.WithAddr6(addr)), netip.Prefix{}
+	}
 	if m.link, err = m.host.Connect(sw, addr, options...); err != nil {
 		return nil, err
 	}
-	m.address = netip.AddrPortFrom(addr.Addr(), 8400).String()
 	m.client = &http.Client{Timeout: 3 * time.Second, Transport: &http.Transport{DialContext: m.dial}}
 	return m, nil
 }
@@ -68,52 +94,6 @@ func (m *machine) dial(_ context.Context, network, address string) (c net.Conn, 
 		return err
 	})
 	return c, err
-}
-
-// home is a network behind a router.
-type home struct {
-	world  *world
-	number int
-	sw     *netlab.Switch
-	router *machine // nil: none
-	outer  *netlab.Link
-	guests int
-}
-
-// addHome makes a home whose router treats its network so.
-func (w *world) addHome(kind netlab.NAT, options ...netlab.Option) (*home, error) {
-	w.homes++
-	h := &home{world: w, number: w.homes, sw: w.house.sw}
-	if kind == netlab.Routed { // its hosts are on the internet themselves
-		return h, nil
-	}
-	var err error
-	if h.sw, err = w.house.lab.NewSwitch(fmt.Sprintf("home%d", h.number)); err != nil {
-		return nil, err
-	}
-	inner := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 80, byte(h.number), 1}), 24)
-	if h.router, err = w.place(fmt.Sprintf("router%d", h.number), h.sw, inner); err != nil {
-		return nil, err
-	}
-	public := netip.PrefixFrom(netip.AddrFrom4([4]byte{203, 0, 113, byte(10 + h.number)}), 24)
-	if h.outer, err = h.router.host.Connect(w.house.sw, public, options...); err != nil {
-		return nil, err
-	}
-	return h, h.router.host.Router(h.outer, kind)
-}
-
-// add puts a host into the home.
-func (h *home) add(name string, options ...netlab.Option) (*machine, error) {
-	h.guests++
-	if h.router == nil {
-		return h.world.place(name, h.sw, netip.PrefixFrom(netip.AddrFrom4([4]byte{203, 0, 113, byte(100 + 10*h.number + h.guests)}), 24), options...)
-	}
-	addr := netip.AddrFrom4([4]byte{10, 80, byte(h.number), byte(1 + h.guests)})
-	m, err := h.world.place(name, h.sw, netip.PrefixFrom(addr, 24), options...)
-	if err != nil {
-		return nil, err
-	}
-	return m, m.host.Through(netip.AddrFrom4([4]byte{10, 80, byte(h.number), 1}))
 }
 
 // startRelay runs tutti-relay, with STUN and TURN.

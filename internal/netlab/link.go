@@ -205,6 +205,12 @@ func (l *Link) ChangeAddr(addr netip.Prefix) error {
 	})
 }
 
+// SetMTU sets how long the packets may be that the host sends and takes by the link.
+// What is longer and comes is lost without a word.
+func (l *Link) SetMTU(bytes int) error {
+	return l.change(func() error { return l.host.space.nl.LinkSetMTU(l.inner, bytes) })
+}
+
 // change runs a change to the link unless the lab is closed.
 func (l *Link) change(f func() error) error {
 	lab := l.host.lab

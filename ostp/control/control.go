@@ -39,17 +39,23 @@ type Sender struct {
 	Octets    uint32
 	Name      string // of the sender
 	Note      string // what is playing
+	Gateway   *Gateway
 }
 
-// AppendSender appends a compound SR + SDES.
+// AppendSender appends a compound SR + SDES, and APP for a gateway.
 func AppendSender(dst []byte, s Sender) ([]byte, error) {
 	items := []rtcp.SourceDescriptionItem{{Type: rtcp.SDESCNAME, Text: clip(s.Name)}}
 	if s.Note != "" {
 		items = append(items, rtcp.SourceDescriptionItem{Type: rtcp.SDESNote, Text: clip(s.Note)})
 	}
-	return appendAll(dst,
+	packets := []rtcp.Packet{
 		&rtcp.SenderReport{SSRC: s.SSRC, NTPTime: uint64(clockmsg.FromHouse(s.House)), RTPTime: s.Timestamp, PacketCount: s.Packets, OctetCount: s.Octets},
-		&rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{Source: s.SSRC, Items: items}}})
+		&rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{Source: s.SSRC, Items: items}}},
+	}
+	if s.Gateway != nil {
+		packets = append(packets, &rtcp.ApplicationDefined{SSRC: s.SSRC, SubType: gatewayVersion, Name: appName, Data: gatewayData(s.Gateway)})
+	}
+	return appendAll(dst, packets...)
 }
 
 // AppendGoodbye appends RR + BYE for a sender or receiver that leaves.
@@ -111,7 +117,7 @@ func AppendReport(dst []byte, r Receiver) ([]byte, error) {
 		&rtcp.SourceDescription{Chunks: []rtcp.SourceDescriptionChunk{{Source: r.SSRC, Items: []rtcp.SourceDescriptionItem{
 			{Type: rtcp.SDESCNAME, Text: clip(r.ID)}, {Type: rtcp.SDESName, Text: clip(r.Name)},
 		}}}},
-		&rtcp.ApplicationDefined{SSRC: r.SSRC, SubType: healthVersion, Name: healthName, Data: appendHealth(nil, r.Health)},
+		&rtcp.ApplicationDefined{SSRC: r.SSRC, SubType: healthVersion, Name: appName, Data: appendHealth(nil, r.Health)},
 	}
 	if r.PresentedAt != 0 {
 		packets = append(packets, &rtcp.ExtendedReport{SenderSSRC: r.SSRC, Reports: []rtcp.ReportBlock{idmsBlock(r)}})

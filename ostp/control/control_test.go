@@ -3,9 +3,12 @@ package control
 import (
 	"math"
 	"math/rand/v2"
+	"net/netip"
+	"reflect"
 	"testing"
 	"time"
 
+	"github.com/tutti-audio/tutti/sync/course"
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
 
@@ -21,6 +24,54 @@ func TestSenderRoundTrip(t *testing.T) {
 	if err != nil || got.Sender == nil || *got.Sender != want {
 		t.Errorf("%+v, %v", got.Sender, err)
 	}
+}
+
+// What a gateway says besides comes through whole; what cannot be true does not.
+func TestGatewayRoundTrip(t *testing.T) {
+	want := Gateway{Term: 3, Leaving: true, StandBy: StandBy{Addr: netip.MustParseAddr("192.0.2.7"), Clock: 5006, HTTP: 41234},
+		Legs: []course.Leg{{From: now, Stream: now - 12345, Drift: -123.456789e-6}, {From: now + 250e6, Stream: now + 250e6 - 12346, Drift: 0}}}
+	for _, standBy := range []StandBy{want.StandBy, {}, {Addr: netip.MustParseAddr("fd00::7"), Clock: 1, HTTP: 2}} {
+		want.StandBy = standBy
+		b, err := AppendSender(nil, Sender{SSRC: 7, House: now, Name: "gateway", Gateway: &want})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Parse(b, now)
+		if err != nil || got.Sender == nil || got.Sender.Gateway == nil {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		if d := got.Sender.Gateway.Legs[0].Drift - want.Legs[0].Drift; math.Abs(d) > driftUnit {
+			t.Errorf("the drift is off by %g", d)
+		}
+		got.Sender.Gateway.Legs[0].Drift = want.Legs[0].Drift
+		if !reflect.DeepEqual(*got.Sender.Gateway, want) {
+			t.Errorf("%+v, want %+v", *got.Sender.Gateway, want)
+		}
+	}
+	for what, wrong := range map[string]Gateway{
+		"no leg":     {Term: 1},
+		"too steep":  {Legs: []course.Leg{{From: now, Stream: now, Drift: 0.01}}},
+		"no instant": {Legs: []course.Leg{{Stream: now}}},
+	} {
+		if g, ok := parseGateway(gatewayData(&wrong)); ok {
+			t.Errorf("%s: taken for %+v", what, g)
+		}
+	}
+}
+
+// FuzzGateway: what is read and written again says the same.
+func FuzzGateway(f *testing.F) {
+	f.Add(gatewayData(&Gateway{Term: 1, Legs: []course.Leg{{From: now, Stream: now, Drift: 1e-4}}}))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		g, ok := parseGateway(b)
+		if !ok {
+			return
+		}
+		again, ok := parseGateway(gatewayData(&g))
+		if !ok || !reflect.DeepEqual(g, again) {
+			t.Errorf("%+v, then %+v", g, again)
+		}
+	})
 }
 
 func TestReceiverRoundTrip(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	healthName    = "TUTI"
-	healthVersion = 1
+	appName       = "TUTI"
+	healthVersion = 1  // as the APP packet's subtype
 	healthSize    = 40 // at least: it was so before Mend and Queue
 	healthFull    = 48
 )

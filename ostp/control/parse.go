@@ -36,9 +36,7 @@ func Parse(b []byte, now timebase.House) (r Report, err error) {
 		case *rtcp.SourceDescription:
 			r.describe(p)
 		case *rtcp.ApplicationDefined:
-			if p.Name == healthName && p.SubType == healthVersion && r.Receiver != nil {
-				r.Receiver.Health, _ = parseHealth(p.Data)
-			}
+			r.application(p)
 		case *rtcp.ExtendedReport:
 			r.extended(p, now)
 		case *rtcp.Goodbye:
@@ -55,6 +53,18 @@ func (r *Report) receiver(p *rtcp.ReceiverReport) {
 	b := p.Reports[0]
 	r.Receiver = &Receiver{SSRC: p.SSRC, Stream: b.SSRC, FractionLost: b.FractionLost, Lost: b.TotalLost,
 		HighestSequence: b.LastSequenceNumber, Jitter: b.Jitter}
+}
+
+func (r *Report) application(p *rtcp.ApplicationDefined) {
+	switch {
+	case p.Name != appName:
+	case p.SubType == healthVersion && r.Receiver != nil:
+		r.Receiver.Health, _ = parseHealth(p.Data)
+	case p.SubType == gatewayVersion && r.Sender != nil && r.Sender.SSRC == p.SSRC:
+		if g, ok := parseGateway(p.Data); ok {
+			r.Sender.Gateway = &g
+		}
+	}
 }
 
 func (r *Report) describe(p *rtcp.SourceDescription) {

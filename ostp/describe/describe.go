@@ -10,6 +10,7 @@ package describe
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"github.com/pion/sdp/v3"
 
 	"github.com/tutti-audio/tutti/ostp"
+	"github.com/tutti-audio/tutti/sync/course"
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
 
@@ -28,6 +30,7 @@ const (
 	maxChannels = 8
 	maxFrames   = 960
 	maxLatency  = 10 * time.Second
+	maxDrift    = 2e-3 // of a stream's time against a gateway's clock
 )
 
 // Stream is the description of one stream. Ports are UDP except HTTP.
@@ -53,6 +56,11 @@ type Stream struct {
 
 	Epoch  timebase.House // house time of media frame 0; a multiple of EpochStep
 	Offset uint32         // RTP timestamp of media frame 0
+
+	// Term is not 0 where a gateway passes the stream on (control.Gateway): then Epoch
+	// is of the source's clock, and Leg says how that runs against the gateway's.
+	Term uint32
+	Leg  course.Leg
 }
 
 // Tags say what is playing.
@@ -74,6 +82,23 @@ func (s *Stream) HouseAt(m timebase.Media) timebase.House { return s.Epoch.Add(m
 // direct is the RTP timestamp at the house clock's epoch.
 func (s *Stream) direct() uint32 { return s.Offset - uint32(timebase.Frames(time.Duration(s.Epoch))) }
 
+// mediaClock is how RTP time runs: by the clock that answers time requests or, with a
+// gateway, as its reports say (RFC 7273, section 5.2 and 5.1).
+func (s *Stream) mediaClock() string {
+	if s.Term != 0 {
+		return "sender"
+	}
+	return fmt.Sprintf("direct=%d", s.direct())
+}
+
+// gateway is the term and the leg, the drift in units of 10^-15.
+func (s *Stream) gateway() string {
+	if s.Term == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d %d %d %d", s.Term, int64(s.Leg.From), int64(s.Leg.Stream), int64(math.Round(s.Leg.Drift*1e15)))
+}
+
 // AppendSDP appends the description as SDP.
 func AppendSDP(dst []byte, s *Stream) ([]byte, error) {
 	kind := "IP4"
@@ -89,7 +114,7 @@ func AppendSDP(dst []byte, s *Stream) ([]byte, error) {
 		{"rtcp", itoa(s.RTCP)},
 		{"ssrc", fmt.Sprintf("%d cname:%s", s.SSRC, oneLine(s.Name))},
 		{"ts-refclk", fmt.Sprintf("ntp=%s", netip.AddrPortFrom(s.Origin, s.Clock))},
-		{"mediaclk", fmt.Sprintf("direct=%d", s.direct())},
+		{"mediaclk", s.mediaClock()},
 		{"ostp-stream", itoa(s.StreamID)},
 		{"ostp-frames", strconv.Itoa(s.Frames)},
 		{"ostp-bits", strconv.Itoa(s.Bits)},
@@ -98,6 +123,7 @@ func AppendSDP(dst []byte, s *Stream) ([]byte, error) {
 		{"ostp-latency", strconv.FormatInt(s.Latency.Microseconds(), 10)},
 		{"ostp-epoch", strconv.FormatInt(int64(s.Epoch), 10)},
 		{"ostp-offset", strconv.FormatUint(uint64(s.Offset), 10)},
+		{"ostp-gateway", s.gateway()},
 		{"ostp-name", oneLine(s.Name)},
 		{"ostp-title", oneLine(s.Tags.Title)},
 		{"ostp-artist", oneLine(s.Tags.Artist)},
@@ -162,6 +188,7 @@ func ParseSDP(b []byte) (*Stream, error) {
 		Latency: time.Duration(r.number("ostp-latency", 32)) * time.Microsecond,
 		Epoch:   timebase.House(r.number("ostp-epoch", 63)), Offset: uint32(r.number("ostp-offset", 32)),
 	}
+	r.gateway(s)
 	if r.err != nil {
 		return nil, r.err
 	}
@@ -182,6 +209,8 @@ func (s *Stream) check() error {
 		return fmt.Errorf("%w: latency %v, at most %v", ErrDescription, s.Latency, maxLatency)
 	case s.Epoch%EpochStep != 0:
 		return fmt.Errorf("%w: epoch %d is not a whole millisecond", ErrDescription, s.Epoch)
+	case s.Term != 0 && (math.Abs(s.Leg.Drift) > maxDrift || s.Leg.From <= 0 || s.Leg.Stream <= 0):
+		return fmt.Errorf("%w: a gateway whose stream runs by %+v", ErrDescription, s.Leg)
 	case s.Port == 0 || s.Clock == 0:
 		return fmt.Errorf("%w: port or clock port is missing", ErrDescription)
 	}
@@ -219,6 +248,20 @@ func (r *reader) address(key, text string) netip.Addr {
 		r.fail(key, text, err)
 	}
 	return a
+}
+
+// gateway reads what Stream.gateway wrote.
+func (r *reader) gateway(s *Stream) {
+	text := r.text("ostp-gateway")
+	if text == "" {
+		return
+	}
+	var from, stream, drift int64
+	if n, err := fmt.Sscanf(text, "%d %d %d %d", &s.Term, &from, &stream, &drift); n < 4 {
+		r.fail("ostp-gateway", text, err)
+		return
+	}
+	s.Leg = course.Leg{From: timebase.House(from), Stream: timebase.House(stream), Drift: float64(drift) / 1e15}
 }
 
 func (r *reader) fail(key, text string, err error) {

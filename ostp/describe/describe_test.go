@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tutti-audio/tutti/ostp"
+	"github.com/tutti-audio/tutti/sync/course"
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
 
@@ -25,7 +26,9 @@ func example() *Stream {
 func TestSDPRoundTrip(t *testing.T) {
 	v6 := example()
 	v6.Origin, v6.Group = netip.MustParseAddr("fe80::1"), netip.MustParseAddr("ff05::4f53")
-	for _, want := range []*Stream{example(), v6} {
+	gateway := example()
+	gateway.Term, gateway.Leg = 2, course.Leg{From: gateway.Epoch + 1, Stream: gateway.Epoch - 77, Drift: -12e-6}
+	for _, want := range []*Stream{example(), v6, gateway} {
 		b, err := AppendSDP(nil, want)
 		if err != nil {
 			t.Fatal(err)

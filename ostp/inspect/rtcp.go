@@ -60,6 +60,21 @@ func (e *Explanation) sender(s *control.Sender) {
 	if s.Note != "" {
 		e.add("SDES.note", "%s", s.Note)
 	}
+	if s.Gateway != nil {
+		e.gateway(s.Gateway)
+	}
+}
+
+// gateway explains what the gateway of a house says besides.
+func (e *Explanation) gateway(g *control.Gateway) {
+	e.add("gateway.term", "%d", g.Term)
+	e.add("gateway.leaving", "%v", g.Leaving)
+	for _, l := range g.Legs {
+		e.add("gateway.leg", "from %s the stream's time is %s and gains %+.3f ppm", seconds(l.From), seconds(l.Stream), l.Drift*1e6)
+	}
+	if g.StandBy.Addr.IsValid() {
+		e.add("gateway.stand-by", "%v, clock port %d, HTTP port %d", g.StandBy.Addr, g.StandBy.Clock, g.StandBy.HTTP)
+	}
 }
 
 func (e *Explanation) receiver(r *control.Receiver) {

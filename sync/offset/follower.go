@@ -20,6 +20,15 @@ func (e Estimate) Moved(d time.Duration) Estimate {
 	return e
 }
 
+// Through returns the estimate of another clock, which shows there when house time is
+// from, and gains drift seconds in each of the house's.
+func (e Estimate) Through(from, there timebase.House, drift float64) Estimate {
+	since := e.House - from
+	e.House = there + since + timebase.House(math.Round(float64(since)*drift))
+	e.Drift = (1+e.Drift)*(1+drift) - 1
+	return e
+}
+
 const (
 	// MaxLead is how fast a Follower goes from one estimate to another, as a ratio:
 	// a change of pitch by less than a cent, which is not heard, and slow enough for

@@ -39,7 +39,11 @@ func printFound(w io.Writer, all found) error {
 	if len(all.Sources) > 0 {
 		rows := [][]string{{"CHANNEL", "FROM", "CODEC", "LATENCY", "ADDRESS"}}
 		for _, s := range all.Sources {
-			rows = append(rows, []string{s.Channel, s.Name, s.Codec, fmt.Sprintf("%g ms", s.LatencyMS), s.Address})
+			from := s.Name
+			if s.Via != "" {
+				from += " by way of " + s.Via
+			}
+			rows = append(rows, []string{s.Channel, from, s.Codec, fmt.Sprintf("%g ms", s.LatencyMS), s.Address})
 		}
 		if err := table(w, rows...); err != nil {
 			return err

@@ -80,6 +80,12 @@ func printStatus(w io.Writer, s control.Status) error {
 	}
 	if s.Path != nil {
 		rows = append(rows, []string{"way", byWay(*s.Path)})
+		if s.Path.Better != "" {
+			rows = append(rows, []string{"no better way", s.Path.Better})
+		}
+		if s.Path.Part != "" {
+			rows = append(rows, []string{"house", inHouse(*s.Path)})
+		}
 	}
 	if t := s.Timing; t.Reported {
 		rows = append(rows,
@@ -107,6 +113,21 @@ func byWay(p control.Path) string {
 	}
 	return fmt.Sprintf("%s; %s; round trip %.0f ms, jitter %.0f ms, %.0f ms buffered, %.1f %% lost on the way, %d packets asked for again, %d repaired, %d recovered",
 		text, p.Address, p.RoundTripMS, p.JitterMS, p.BufferMS, p.LossPercent, p.Asked, p.Repaired, p.Recovered)
+}
+
+// inHouse says which part a speaker has in a house that hears a stream from outside.
+func inHouse(p control.Path) string {
+	standBy := "nobody stands by to take over"
+	if p.StandBy != "" {
+		standBy = p.StandBy + " stands by to take over"
+	}
+	switch p.Part {
+	case "gateway":
+		return fmt.Sprintf("gateway: fetches the stream for all, %d speakers, %d packets passed on; %s", p.Listeners, p.PassedOn, standBy)
+	case "stand-by":
+		return "stand-by: takes over when the gateway at " + p.Address + " dies"
+	}
+	return "hears the gateway at " + p.Address + "; " + standBy
 }
 
 // board is the hardware in a line.

@@ -55,8 +55,9 @@ function stream(s, now, of) {
 
 function network(s, of) {
   const p = s.path;
-  if (p && p.mode !== "lan") return (p.loss_percent > 10 || p.mode === "websocket" ? fair : good)(of.network, text.away(p));
-  return s.stream.unicast ? fair(of.network, text.copy) : good(of.network, text.multicast(s.stream.group));
+  const part = p && p.part ? text.parts[p.part](p) : "";
+  if (p && p.mode !== "lan") return (p.loss_percent > 10 || p.mode === "websocket" ? fair : good)(of.network, text.away(p) + part);
+  return s.stream.unicast ? fair(of.network, text.copy + part) : good(of.network, text.multicast(s.stream.group) + part);
 }
 
 function loss(s, now, of) {

@@ -82,6 +82,11 @@ export const text = {
   multicast: (g) => `Multicast arrives (${g}).`,
   ways: { p2p: "Straight from the source, over the internet, encrypted", relay: "By a relay", websocket: "By a relay, through WebSocket because no UDP gets through" },
   away: (p) => `${text.ways[p.mode]}: ${number(p.round_trip_ms)} ms there and back, ${number(p.loss_percent, 1)} % lost on the way (${number(p.repaired + p.recovered)} packets repaired so far), ${number(p.buffer_ms)} ms held in reserve.`,
+  parts: {
+    gateway: (p) => ` This speaker fetches it for the ${number(p.listeners)} speakers of the house${p.stand_by ? `; ${p.stand_by} takes over should it fail` : ""}.`,
+    "stand-by": () => " It comes from outside by another speaker, and this one takes over should that fail.",
+    listener: () => " It comes from outside, fetched once by another speaker for the whole house.",
+  },
   clockAway: "The source's clock is told from its packets.",
   copy: "Multicast does not get through, so the source sends this speaker its own copy. Turn IGMP snooping or “multicast filtering” off in the router, or use a cable.",
   noLoss: (n) => `Nothing lost of ${number(n)} packets.`,

@@ -2,6 +2,7 @@ package lan
 
 import (
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"github.com/tutti-audio/tutti/internal/udp"
@@ -11,55 +12,59 @@ import (
 )
 
 // answer serves the clock port: time requests and the speakers' reports.
-func (s *Sender) answer() {
+func (o *outlet) answer() {
 	var server clockmsg.Server
 	var limit limiter
-	sent := sentAnswers{server: &server, house: s.house}
+	sent := sentAnswers{server: &server, house: &o.house}
 	buf := make([]byte, control.MaxSize+1)
 	out := make([]byte, 0, clockmsg.Size)
 	for {
-		n, from, at, err := s.answers.Read(buf)
+		n, from, at, err := o.answers.Read(buf)
 		if err != nil {
-			if s.closing.Load() {
+			if o.closing.Load() {
 				return
 			}
-			s.receivers.sendFailed(s.config.Log, "clock port", err)
+			o.receivers.sendFailed(o.log, "clock port", err)
 			time.Sleep(10 * time.Millisecond)
 			continue
 		}
 		if !limit.allow(from.Addr(), at) {
-			s.refused.Add(1)
-			s.flooded.warn(s.config.Log, "too many requests to the clock port: what is beyond 200 a second is not answered", "from", from.Addr().Unmap())
+			o.refused.Add(1)
+			o.flooded.warn(o.log, "too many requests to the clock port: what is beyond 200 a second is not answered", "from", from.Addr().Unmap())
+			continue
+		}
+		house := o.house.Load()
+		if house == nil { // not in charge yet: a stand-by does not know the time
 			continue
 		}
 		if !isClock(buf[:n]) {
-			s.takeReport(buf[:n], from, s.house.at(at))
+			o.takeReport(buf[:n], from, house.at(at))
 			continue
 		}
-		sent.collect(s.answers.NextSent)
-		asked := s.house.at(s.config.Clock.Now())
-		answer, key, err := server.Respond(out, buf[:n], s.house.at(at), asked)
+		sent.collect(o.answers.NextSent)
+		asked := house.at(o.clock.Now())
+		answer, key, err := server.Respond(out, buf[:n], house.at(at), asked)
 		if err != nil {
 			continue
 		}
-		if _, err := s.answers.WriteToUDPAddrPort(answer, from); err == nil {
+		if _, err := o.answers.WriteToUDPAddrPort(answer, from); err == nil {
 			sent.add(key, asked)
-			sent.collect(s.answers.NextSent)
+			sent.collect(o.answers.NextSent)
 		}
 	}
 }
 
 // takeReport files a speaker's report or goodbye.
-func (s *Sender) takeReport(b []byte, from netip.AddrPort, now timebase.House) {
+func (o *outlet) takeReport(b []byte, from netip.AddrPort, now timebase.House) {
 	r, err := control.Parse(b, now)
 	if err != nil {
 		return
 	}
-	if r.Receiver != nil && r.Receiver.Stream == s.stream.SSRC {
-		s.receivers.report(from, *r.Receiver, time.Now())
+	if r.Receiver != nil && r.Receiver.Stream == o.stream.SSRC {
+		o.receivers.report(from, *r.Receiver, time.Now())
 	}
 	for _, ssrc := range r.Goodbye {
-		s.receivers.leave(ssrc, from)
+		o.receivers.leave(ssrc, from)
 	}
 }
 
@@ -67,7 +72,7 @@ func (s *Sender) takeReport(b []byte, from netip.AddrPort, now timebase.House) {
 // number, with the answers they belong to.
 type sentAnswers struct {
 	server *clockmsg.Server
-	house  houseClock
+	house  *atomic.Pointer[houseClock]
 	next   uint32
 	ring   [256]struct {
 		id    uint32
@@ -90,7 +95,7 @@ func (a *sentAnswers) collect(nextSent func() (udp.Sent, bool)) {
 		}
 		slot := &a.ring[stamp.ID%uint32(len(a.ring))]
 		if slot.id == stamp.ID {
-			a.server.Transmitted(slot.key, slot.asked, a.house.at(stamp.At))
+			a.server.Transmitted(slot.key, slot.asked, a.house.Load().at(stamp.At))
 		}
 	}
 }

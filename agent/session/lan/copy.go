@@ -1,12 +1,9 @@
 package lan
 
 import (
-	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"syscall"
 	"time"
@@ -25,6 +22,7 @@ const (
 const (
 	noneArrives = "multicast does not arrive"
 	tooMuchLost = "multicast loses too much"
+	tookOver    = "another speaker is the gateway now"
 )
 
 // wantCopy asks the sender for a copy of our own, also again when none comes. When
@@ -49,7 +47,7 @@ func (r *Receiver) wantCopy(why string) {
 			return
 		}
 		if !again {
-			r.config.Log.Info("receiving a copy of our own", "why", why, "source", r.config.Source)
+			r.config.Log.Info("receiving a copy of our own", "why", why, "source", r.Source())
 		}
 	})
 }
@@ -76,20 +74,9 @@ func (r *Receiver) postSubscription() error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(r.ctx, fetchTime)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address(r.config.Source, pathSubscribe), bytes.NewReader(body))
-	if err != nil {
-		return err
+	status, answer, err := post(r.ctx, r.Source(), pathSubscribe, body)
+	if err == nil && status != http.StatusNoContent {
+		err = fmt.Errorf("the source answers %d: %s", status, answer)
 	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusNoContent {
-		text, _ := io.ReadAll(io.LimitReader(response.Body, 300))
-		return fmt.Errorf("the source answers %s: %s", response.Status, bytes.TrimSpace(text))
-	}
-	return nil
+	return err
 }

@@ -28,6 +28,7 @@ type request struct {
 func (r *Receiver) exchange() {
 	var filter offset.Filter
 	began := r.config.Clock.Now()
+	next := began // time to ask
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -36,17 +37,34 @@ func (r *Receiver) exchange() {
 			return
 		case <-timer.C:
 		}
-		if at, ok := r.takeAnswers(&filter); ok {
+		now := r.config.Clock.Now()
+		ok := r.takeAnswers(&filter)
+		if ok {
 			e := filter.Estimate()
 			r.estimate.Store(&e)
-			r.config.Sink.SetClock(e)
-			if !r.started.Load() && (e.Samples >= enoughSamples || at.Sub(began) > enoughTime) {
-				r.begin(e, at)
+			r.stats.answered = now
+		}
+		if e := r.Clock(); ok || r.stream.Term != 0 && e.Samples > 0 {
+			r.config.Sink.SetClock(r.streamTime(e, now))
+			if !r.started.Load() && (e.Samples >= enoughSamples || now.Sub(began) > enoughTime) {
+				r.begin(e, now)
 			}
 		}
-		r.ask()
-		timer.Reset(r.Clock().Interval())
+		if r.doubt(now) || now >= next {
+			r.ask()
+			next = now.Add(r.Clock().Interval())
+		}
+		timer.Reset(r.pause(now, next))
 	}
+}
+
+// pause is how long exchange may sleep.
+func (r *Receiver) pause(now, next timebase.Local) time.Duration {
+	d := r.untilBend(now, next.Sub(now))
+	if r.standing.Load() {
+		d = min(d, watchEvery)
+	}
+	return max(d, 0)
 }
 
 // ask sends one request.
@@ -67,7 +85,7 @@ func (r *Receiver) tell(b []byte) (id uint32, ok bool) {
 	r.stats.telling.Lock()
 	defer r.stats.telling.Unlock()
 	id = r.stats.told
-	if err := r.clock.Send(b, r.serverAddress); err != nil {
+	if err := r.clock.Send(b, r.leader.Load().server); err != nil {
 		return id, false
 	}
 	r.stats.told++
@@ -75,8 +93,8 @@ func (r *Receiver) tell(b []byte) (id uint32, ok bool) {
 }
 
 // takeAnswers reads what has come to the clock socket and reports whether the
-// filter knows more now, and of when.
-func (r *Receiver) takeAnswers(filter *offset.Filter) (newest timebase.Local, ok bool) {
+// filter knows more now.
+func (r *Receiver) takeAnswers(filter *offset.Filter) (ok bool) {
 	for sent, more := r.clock.NextSent(); more; sent, more = r.clock.NextSent() {
 		if q := r.stats.asked[sent.ID%uint32(len(r.stats.asked))]; q.id == sent.ID {
 			r.stats.client.Transmitted(q.basic, sent.At)
@@ -86,16 +104,16 @@ func (r *Receiver) takeAnswers(filter *offset.Filter) (newest timebase.Local, ok
 		for i := range r.clock.Len() {
 			data, from, at := r.clock.At(i)
 			switch {
-			case !r.fromSender(from):
+			case !r.fromLeader(from) && !r.fromStandBy(from):
 				r.stats.foreign.Add(1)
 			case !isClock(data):
 				r.takeReport(data, from)
 			case r.takeAnswer(filter, data, at):
-				newest, ok = at, true
+				ok = true
 			}
 		}
 	}
-	return newest, ok
+	return ok
 }
 
 // takeAnswer completes an exchange.

@@ -6,12 +6,17 @@
 // multicast does not reach them. On its clock port it answers time requests and
 // takes the speakers' reports; over HTTP it serves the description.
 //
+// A [Gateway] does the same with a stream that comes from outside the house: packets
+// leave as they come, and its reports say how the stream's time runs against its clock.
+//
 // A [Receiver] fetches the description, exchanges time, joins the group and hands
 // packets, clock estimates and the anchor to its [Sink]. When nothing arrives
 // within a second although the sender is there, or too much is lost, it asks for
 // a copy of its own. It ends by itself when the stream does, and says why.
 //
-// Both own their goroutines and sockets; Close waits for them. docs/spec,
+// When its gateway dies it follows the one that takes over, within the stream.
+//
+// All own their goroutines and sockets; Close waits for them. docs/spec,
 // sections 2 and 3; RTCP feedback goes to the sender alone, as in RFC 5760.
 package lan
 

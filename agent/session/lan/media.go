@@ -20,9 +20,12 @@ type receiverStats struct {
 	told    uint32 // datagrams that left the clock socket, as the kernel counts them
 
 	// Of the goroutine that asks for the time.
-	client  clockmsg.Client
-	asked   [64]request
-	scratch [clockmsg.Size]byte
+	client   clockmsg.Client
+	asked    [64]request
+	scratch  [clockmsg.Size]byte
+	answered timebase.Local // when an answer last came
+	doubted  timebase.Local // since when the gateway is quiet and does not answer; 0: it is not
+	inVain   int            // times that it was asked since
 
 	requests, answers                  atomic.Uint64
 	packets, bytes                     atomic.Uint64
@@ -113,11 +116,11 @@ func (r *Receiver) take(p *ostp.Packet, b []byte, from netip.AddrPort, at timeba
 		return false
 	case p.SSRC != r.stream.SSRC || p.StreamID != r.stream.StreamID:
 		r.stats.otherStream.Add(1)
-		if r.fromSender(from) && p.SSRC != r.stream.SSRC {
+		if r.fromLeader(from) && p.SSRC != r.stream.SSRC {
 			r.stats.changed.Store(true)
 		}
 		return false
-	case !r.fromSender(from):
+	case !r.fromLeader(from) && !r.fromStandBy(from):
 		r.stats.foreign.Add(1)
 		return false
 	case ostp.PayloadType(p.PayloadType).Canonical() != r.stream.Codec.Canonical():
@@ -135,11 +138,6 @@ func (r *Receiver) take(p *ostp.Packet, b []byte, from netip.AddrPort, at timeba
 	}
 	r.config.Sink.Push(p, at)
 	return true
-}
-
-// fromSender reports whether a datagram came from the sender's address.
-func (r *Receiver) fromSender(from netip.AddrPort) bool {
-	return from.Addr().Unmap().WithZone("") == r.stream.Origin.Unmap().WithZone("")
 }
 
 // wrongSize reports whether a payload cannot be a packet of the stream: PCM has

@@ -2,6 +2,7 @@ package lan
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/tutti-audio/tutti/ostp"
@@ -53,7 +54,7 @@ func TestWrongSize(t *testing.T) {
 	}
 }
 
-func TestFromSender(t *testing.T) {
+func TestFromLeader(t *testing.T) {
 	for _, test := range []struct {
 		origin, from string
 		want         bool
@@ -61,8 +62,16 @@ func TestFromSender(t *testing.T) {
 		{"10.0.0.1", "10.0.0.1:9", true}, {"10.0.0.1", "[::ffff:10.0.0.1]:9", true}, {"10.0.0.1", "10.0.0.2:9", false},
 		{"fe80::1%eth0", "[fe80::1%eth0]:9", true}, {"fe80::1%eth0", "[fe80::2%eth0]:9", false},
 	} {
-		r := &Receiver{stream: describe.Stream{Origin: netip.MustParseAddr(test.origin)}}
-		if got := r.fromSender(netip.MustParseAddrPort(test.from)); got != test.want {
+		l, err := newLeader(netip.MustParseAddr(test.origin), 5006, "", 0)
+		if err != nil && !strings.Contains(test.origin, "%") { // there is no such interface here
+			t.Fatal(err)
+		}
+		if l == nil {
+			l = &leader{origin: netip.MustParseAddr(test.origin).WithZone("")}
+		}
+		r := &Receiver{}
+		r.leader.Store(l)
+		if got := r.fromLeader(netip.MustParseAddrPort(test.from)); got != test.want {
 			t.Errorf("%s from %s: %v", test.origin, test.from, got)
 		}
 	}

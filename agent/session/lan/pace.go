@@ -1,7 +1,6 @@
 package lan
 
 import (
-	"net/netip"
 	"runtime"
 	"time"
 
@@ -22,8 +21,7 @@ func (s *Sender) pace() {
 	var p ostp.Packet
 	p.SSRC, p.StreamID, p.PayloadType = s.stream.SSRC, s.stream.StreamID, uint8(s.stream.Codec)
 	p.Marker = true
-	to := netip.AddrPortFrom(s.stream.Group, s.stream.Port)
-	media := timebase.Media(0)
+	media, house := timebase.Media(0), s.house.Load()
 	for sequence := uint32(0); !s.closing.Load(); sequence++ {
 		frames, err := s.fill()
 		if frames == 0 {
@@ -46,9 +44,12 @@ func (s *Sender) pace() {
 			s.err = err
 			return
 		}
-		due := s.house.local(s.stream.HouseAt(media))
+		due := house.local(s.stream.HouseAt(media))
 		s.config.Clock.SleepUntil(due)
-		s.send(to)
+		s.send(s.packet)
+		if s.config.Also != nil {
+			s.config.Also(s.packet)
+		}
 		s.lateBy.Store(int64(s.config.Clock.Now().Sub(due)))
 		media += timebase.Media(s.config.Codec.Frames)
 		p.Marker = false
@@ -72,29 +73,10 @@ func (s *Sender) fill() (frames int, err error) {
 // behind returns how much media time to leave out because this host stood still:
 // whole packets, so that the next one is due now.
 func (s *Sender) behind(media timebase.Media) timebase.Media {
-	late := s.config.Clock.Now().Sub(s.house.local(s.stream.HouseAt(media)))
+	late := s.config.Clock.Now().Sub(s.house.Load().local(s.stream.HouseAt(media)))
 	if late < time.Duration(float64(s.config.Latency)*giveUp)+20*time.Millisecond {
 		return 0
 	}
 	packet := timebase.Media(s.config.Codec.Frames)
 	return (timebase.Frames(late)/packet + 1) * packet
-}
-
-// send sends the packet to the group and to those with a copy of their own.
-func (s *Sender) send(group netip.AddrPort) {
-	if s.stream.Group.IsMulticast() {
-		if _, err := s.media.Load().WriteToUDPAddrPort(s.packet, group); err != nil && !s.closing.Load() {
-			s.receivers.sendFailed(s.config.Log, "group", err)
-		}
-	}
-	for _, to := range s.receivers.copies() {
-		if _, err := s.media.Load().WriteToUDPAddrPort(s.packet, to); err != nil && !s.closing.Load() {
-			s.receivers.sendFailed(s.config.Log, to.String(), err)
-		}
-	}
-	if s.config.Also != nil {
-		s.config.Also(s.packet)
-	}
-	s.sentPackets.Add(1)
-	s.sentBytes.Add(uint64(len(s.packet)))
 }

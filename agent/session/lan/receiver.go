@@ -11,14 +11,13 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/tutti-audio/tutti/internal/hostclock"
 	"github.com/tutti-audio/tutti/internal/udp"
 	"github.com/tutti-audio/tutti/ostp"
 	"github.com/tutti-audio/tutti/ostp/codec"
 	"github.com/tutti-audio/tutti/ostp/control"
 	"github.com/tutti-audio/tutti/ostp/describe"
+	"github.com/tutti-audio/tutti/sync/course"
 	"github.com/tutti-audio/tutti/sync/offset"
 	"github.com/tutti-audio/tutti/sync/playout"
 	"github.com/tutti-audio/tutti/sync/servo"
@@ -66,8 +65,13 @@ type Receiver struct {
 	local  netip.Addr // where we receive
 	stats  receiverStats
 
-	serverAddress unix.Sockaddr // the sender's clock port
-	clock         *udp.Batch
+	leader   atomic.Pointer[leader]
+	standing atomic.Bool // this speaker takes over when the gateway dies
+	dead     atomic.Bool // and it has
+	clock    *udp.Batch
+
+	legs   sync.Mutex // guards course, and changes of leader
+	course course.Course
 
 	reports *udp.Conn  // nil where multicast cannot be joined
 	group   *udp.Batch // likewise; read by the sink's goroutine
@@ -133,8 +137,13 @@ func (r *Receiver) open() error {
 		return err
 	}
 	r.local = local
-	if r.serverAddress, err = udp.Sockaddr(netip.AddrPortFrom(r.stream.Origin, r.stream.Clock)); err != nil {
+	l, err := newLeader(r.stream.Origin, r.stream.Clock, r.config.Source, r.stream.Term)
+	if err != nil {
 		return err
+	}
+	r.leader.Store(l)
+	if r.stream.Term != 0 {
+		r.course.Add(r.stream.Leg)
 	}
 	if r.clock, err = r.listen(0, udp.Options{Sent: true}, control.MaxSize+1); err != nil {
 		return fmt.Errorf("cannot open a socket for the time: %w", err)
@@ -165,6 +174,9 @@ func (r *Receiver) listen(port uint16, o udp.Options, size int) (*udp.Batch, err
 func (r *Receiver) way() (*net.Interface, netip.Addr, error) {
 	if r.config.Interface != "" {
 		return udp.Multicast(r.config.Interface)
+	}
+	if l := r.leader.Load(); l != nil && l.origin != r.stream.Origin.Unmap().WithZone("") {
+		return udp.InterfaceTo(l.origin)
 	}
 	return udp.InterfaceTo(r.stream.Origin)
 }
@@ -240,7 +252,7 @@ func (r *Receiver) Clock() offset.Estimate {
 
 // begin starts the player once the house's time is known well.
 func (r *Receiver) begin(e offset.Estimate, now timebase.Local) {
-	media := r.stream.MediaAt(e.HouseAt(now))
+	media := r.stream.MediaAt(r.streamTime(e, now).HouseAt(now))
 	err := r.config.Sink.Start(playout.Format{
 		Codec: decoderFor(&r.stream), Latency: r.stream.Latency,
 		Anchor: servo.Anchor{House: r.stream.HouseAt(media), Media: media},

@@ -140,6 +140,14 @@ func (r *receivers) reporters() (all []netip.AddrPort) {
 	return all
 }
 
+// others reports whether any but one speaker is known.
+func (r *receivers) others(but uint32) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, known := r.known[but]
+	return len(r.known) > 1 || len(r.known) == 1 && !known
+}
+
 func (r *receivers) count() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()

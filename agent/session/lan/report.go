@@ -10,36 +10,44 @@ import (
 
 // report sends the sender's reports to the group and to each copy, and looks after
 // leases and addresses.
-func (s *Sender) report() {
+func (o *outlet) report() {
 	tick := time.NewTicker(senderEvery)
 	defer tick.Stop()
 	for n := 1; ; n++ {
 		select {
-		case <-s.quit:
+		case <-o.quit:
 			return
+		case <-o.tell:
+			o.sendReport()
+			n--
 		case now := <-tick.C:
-			s.receivers.expire(now)
-			s.sendReport()
+			o.receivers.expire(now)
+			o.sendReport()
 			if n%int(originEvery/senderEvery) == 0 {
-				s.followAddress()
+				o.followAddress()
 			}
 		}
 	}
 }
 
-func (s *Sender) sendReport() {
-	media := s.stream.MediaAt(s.house.at(s.config.Clock.Now()))
-	tags := s.tags.Load()
-	b, err := control.AppendSender(nil, control.Sender{
-		SSRC: s.stream.SSRC, House: s.stream.HouseAt(media), Timestamp: s.stream.Offset + uint32(media),
-		Packets: uint32(s.sentPackets.Load()), Octets: uint32(s.sentBytes.Load()),
-		Name: s.stream.Name, Note: noteOf(tags),
-	})
-	if err != nil {
-		s.config.Log.Error("cannot build a sender report", "error", err)
+func (o *outlet) sendReport() {
+	if !o.heard() {
 		return
 	}
-	s.multicast(b)
+	now := o.now()
+	leg := o.leg(now)
+	media := o.stream.MediaAt(leg.At(now))
+	tags := o.tags.Load()
+	b, err := control.AppendSender(nil, control.Sender{
+		SSRC: o.stream.SSRC, House: leg.HouseAt(o.stream.HouseAt(media)), Timestamp: o.stream.Offset + uint32(media),
+		Packets: uint32(o.sentPackets.Load()), Octets: uint32(o.sentBytes.Load()),
+		Name: o.stream.Name, Note: noteOf(tags), Gateway: o.said(),
+	})
+	if err != nil {
+		o.log.Error("cannot build a sender report", "error", err)
+		return
+	}
+	o.multicast(b)
 }
 
 // noteOf is the line that tells speakers to fetch the description again.
@@ -54,17 +62,17 @@ func noteOf(t *Tags) string {
 }
 
 // multicast sends RTCP to everybody who listens.
-func (s *Sender) multicast(b []byte) {
-	if s.stream.Group.IsMulticast() {
-		_, _ = s.media.Load().WriteToUDPAddrPort(b, netip.AddrPortFrom(s.stream.Group, s.stream.RTCP))
+func (o *outlet) multicast(b []byte) {
+	if o.stream.Group.IsMulticast() {
+		_, _ = o.media.Load().WriteToUDPAddrPort(b, netip.AddrPortFrom(o.stream.Group, o.stream.RTCP))
 	}
-	for _, to := range s.receivers.reporters() {
-		_, _ = s.media.Load().WriteToUDPAddrPort(b, to)
+	for _, to := range o.receivers.reporters() {
+		_, _ = o.media.Load().WriteToUDPAddrPort(b, to)
 	}
 }
 
-func (s *Sender) goodbye() {
-	if b, err := control.AppendGoodbye(nil, s.stream.SSRC); err == nil {
-		s.multicast(b)
+func (o *outlet) goodbye() {
+	if b, err := control.AppendGoodbye(nil, o.stream.SSRC); err == nil {
+		o.multicast(b)
 	}
 }

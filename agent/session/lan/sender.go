@@ -4,19 +4,18 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/netip"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/tutti-audio/tutti/internal/hostclock"
-	"github.com/tutti-audio/tutti/internal/udp"
 	"github.com/tutti-audio/tutti/ostp"
 	"github.com/tutti-audio/tutti/ostp/codec"
+	"github.com/tutti-audio/tutti/ostp/control"
 	"github.com/tutti-audio/tutti/ostp/describe"
+	"github.com/tutti-audio/tutti/sync/course"
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
 
@@ -47,33 +46,18 @@ type SenderConfig struct {
 
 // Sender sends one stream until its source ends or it is closed.
 type Sender struct {
+	outlet
 	config  SenderConfig
-	stream  describe.Stream
-	house   houseClock
-	origin  atomic.Pointer[netip.Addr] // what media is sent from
-	media   atomic.Pointer[udp.Conn]
-	answers *udp.Conn // time requests and reports
 	encoder codec.Encoder
 	pcm     []float32
 	payload []byte
 	packet  []byte
-
-	tags        atomic.Pointer[Tags]
-	receivers   *receivers
-	sentPackets atomic.Uint64
-	sentBytes   atomic.Uint64
-	lateBy      atomic.Int64
-	skipped     atomic.Uint64
-	refused     atomic.Uint64
-	flooded     rateLimited
-
+	lateBy  atomic.Int64
+	skipped atomic.Uint64
 	bitrate atomic.Int64 // wanted; 0: as it is
-	closing atomic.Bool
-	quit    chan struct{}
-	once    sync.Once
-	ended   chan struct{} // the source has ended
-	err     error
-	wait    sync.WaitGroup
+
+	ended chan struct{} // the source has ended
+	err   error
 }
 
 // Tags say what is playing, with its picture.
@@ -93,17 +77,6 @@ type Progress struct {
 	Receivers      int
 }
 
-// houseClock is local time with an epoch fixed at start: a step of the wall
-// clock does not reach it.
-type houseClock struct{ difference int64 }
-
-func (h houseClock) at(l timebase.Local) timebase.House {
-	return timebase.House(int64(l) + h.difference)
-}
-func (h houseClock) local(t timebase.House) timebase.Local {
-	return timebase.Local(int64(t) - h.difference)
-}
-
 // NewSender opens the sockets and starts to send.
 func NewSender(c SenderConfig) (*Sender, error) {
 	c.Codec.Channels = c.Source.Channels()
@@ -114,12 +87,12 @@ func NewSender(c SenderConfig) (*Sender, error) {
 	if err := ostp.CheckChannel(c.Channel); err != nil {
 		return nil, err
 	}
-	s := &Sender{
-		config: c, encoder: encoder, receivers: newReceivers(), quit: make(chan struct{}), ended: make(chan struct{}),
-		pcm: make([]float32, c.Codec.Frames*c.Codec.Channels), packet: make([]byte, 0, ostp.MaxPacket),
-	}
-	s.house = houseClock{difference: c.Clock.Wall() - int64(c.Clock.Now())}
-	if err := s.open(); err != nil {
+	s := &Sender{config: c, encoder: encoder, ended: make(chan struct{}), pcm: make([]float32, c.Codec.Frames*c.Codec.Channels), packet: make([]byte, 0, ostp.MaxPacket)}
+	s.outlet = outlet{ifi: c.Interface, clock: c.Clock, log: c.Log, receivers: newReceivers(), quit: make(chan struct{}), leg: itself, said: nothing, heard: always}
+	house := &houseClock{origin: c.Clock.Now(), house: timebase.House(c.Clock.Wall())}
+	s.house.Store(house)
+	s.describe(house)
+	if err := s.open(c.Group, c.ClockPort); err != nil {
 		return nil, err
 	}
 	s.SetTags(Tags{})
@@ -129,66 +102,24 @@ func NewSender(c SenderConfig) (*Sender, error) {
 	return s, nil
 }
 
-// open makes the sockets and the description.
-func (s *Sender) open() error {
+// Of a sender, the stream's time is the house's, and it sends whether anybody listens
+// or not.
+func itself(timebase.House) course.Leg { return course.Leg{} }
+func nothing() *control.Gateway        { return nil }
+func always() bool                     { return true }
+
+// describe says what leaves when.
+func (s *Sender) describe(house *houseClock) {
 	c := s.config
-	ifi, local, err := udp.Multicast(c.Interface)
-	if err != nil {
-		return err
-	}
-	group := c.Group
-	if !group.IsValid() {
-		group = netip.AddrPortFrom(GroupFor(c.Channel), DefaultPort)
-		if local.Is6() {
-			group = netip.AddrPortFrom(GroupFor6(c.Channel), DefaultPort)
-		}
-	}
-	if err := s.sendFrom(ifi, local); err != nil {
-		return err
-	}
-	if s.answers, err = listenClock(c, ifi.Name); err != nil {
-		s.media.Load().Close()
-		return err
-	}
 	var random [12]byte
 	_, _ = rand.Read(random[:])
-	lead := timebase.House(100 * time.Millisecond)
-	epoch := s.house.at(c.Clock.Now()) + lead
+	epoch := house.house.Add(100 * time.Millisecond)
 	s.stream = describe.Stream{
 		Channel: c.Channel, Name: c.Name,
 		SSRC: binary.BigEndian.Uint32(random[:]), StreamID: 1 + binary.BigEndian.Uint16(random[4:])%0x3FF,
-		Codec: c.Codec.Type, Channels: c.Codec.Channels, Frames: c.Codec.Frames, Bits: c.Codec.Bits,
-		Group: group.Addr(), Port: group.Port(), RTCP: group.Port() + 1, Clock: s.answers.Port(), HTTP: c.HTTP,
-		Latency: c.Latency,
-		Epoch:   epoch - epoch%describe.EpochStep, Offset: binary.BigEndian.Uint32(random[6:]),
+		Codec: c.Codec.Type, Channels: c.Codec.Channels, Frames: c.Codec.Frames, Bits: c.Codec.Bits, HTTP: c.HTTP, Latency: c.Latency,
+		Epoch: epoch - epoch%describe.EpochStep, Offset: binary.BigEndian.Uint32(random[6:]),
 	}
-	return nil
-}
-
-// listenClock opens the port for time requests and reports.
-func listenClock(c SenderConfig, ifi string) (*udp.Conn, error) {
-	ports := []uint16{c.ClockPort}
-	if c.ClockPort == 0 {
-		ports = []uint16{DefaultClock, 0}
-	}
-	var err error
-	for _, port := range ports {
-		var conn *udp.Conn
-		if conn, err = udp.Listen(netip.AddrPortFrom(netip.IPv6Unspecified(), port), udp.Options{Sent: true}, c.Clock); err == nil {
-			return conn, nil
-		}
-		if conn, err = udp.Listen(netip.AddrPortFrom(netip.IPv4Unspecified(), port), udp.Options{Sent: true}, c.Clock); err == nil {
-			return conn, nil
-		}
-	}
-	return nil, fmt.Errorf("cannot open clock port %d on %s: %w; choose another", c.ClockPort, ifi, err)
-}
-
-// Stream returns the description with the present tags.
-func (s *Sender) Stream() describe.Stream {
-	d := s.stream
-	d.Origin, d.Tags = *s.origin.Load(), s.tags.Load().Tags
-	return d
 }
 
 // SetBitrate changes the bitrate of Opus, in bits per second, from the next packet on.
@@ -205,12 +136,6 @@ func (s *Sender) steer() {
 	if err := e.SetBitrate(int(bitrate)); err != nil {
 		s.config.Log.Warn("the bitrate stays", "error", err)
 	}
-}
-
-// SetTags says what is playing from now on.
-func (s *Sender) SetTags(t Tags) {
-	t.Artwork = len(t.Picture) > 0
-	s.tags.Store(&t)
 }
 
 // Progress returns how far the sender is.
@@ -236,13 +161,6 @@ func (s *Sender) Err() error {
 
 // Close says goodbye, closes the sockets and waits.
 func (s *Sender) Close() error {
-	s.once.Do(func() {
-		s.closing.Store(true)
-		close(s.quit)
-		s.goodbye()
-		s.media.Load().Close()
-		s.answers.Close()
-	})
-	s.wait.Wait()
+	s.close(s.goodbye)
 	return nil
 }

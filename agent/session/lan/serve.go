@@ -27,10 +27,12 @@ type Subscription struct {
 
 // Handler serves the description, subscriptions, artwork and the speakers'
 // reports.
-func (s *Sender) Handler() http.Handler {
+func (o *outlet) Handler() http.Handler { return o.handler() }
+
+func (o *outlet) handler() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+pathStream, func(w http.ResponseWriter, _ *http.Request) {
-		d := s.Stream()
+		d := o.Stream()
 		b, err := describe.AppendSDP(nil, &d)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -39,13 +41,13 @@ func (s *Sender) Handler() http.Handler {
 		w.Header().Set("Content-Type", "application/sdp")
 		_, _ = w.Write(b)
 	})
-	mux.HandleFunc("POST "+pathSubscribe, s.serveSubscribe)
+	mux.HandleFunc("POST "+pathSubscribe, o.serveSubscribe)
 	mux.HandleFunc("GET "+pathListeners, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(s.Listeners())
+		_ = json.NewEncoder(w).Encode(o.Listeners())
 	})
 	mux.HandleFunc("GET "+pathArtwork, func(w http.ResponseWriter, r *http.Request) {
-		t := s.tags.Load()
+		t := o.tags.Load()
 		if len(t.Picture) == 0 {
 			http.NotFound(w, r)
 			return
@@ -57,7 +59,7 @@ func (s *Sender) Handler() http.Handler {
 	return mux
 }
 
-func (s *Sender) serveSubscribe(w http.ResponseWriter, r *http.Request) {
+func (o *outlet) serveSubscribe(w http.ResponseWriter, r *http.Request) {
 	var sub Subscription
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1024)).Decode(&sub); err != nil || sub.Port < 1024 {
 		http.Error(w, `send {"port": 1024 to 65535, "ssrc": …}`, http.StatusBadRequest)
@@ -69,13 +71,13 @@ func (s *Sender) serveSubscribe(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	to := netip.AddrPortFrom(peer.Addr().Unmap(), sub.Port)
-	fresh, err := s.receivers.subscribe(to, sub.SSRC, time.Now())
+	fresh, err := o.receivers.subscribe(to, sub.SSRC, time.Now())
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		return
 	}
 	if fresh {
-		s.config.Log.Info("sending a copy to a speaker that multicast does not reach", "to", to)
+		o.log.Info("sending a copy to a speaker that multicast does not reach", "to", to)
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
@@ -104,10 +106,10 @@ type Listener struct {
 }
 
 // Listeners returns what the speakers last reported. The deviation is computed
-// here, from when each says it presented which RTP instant: a speaker that is
-// wrong about what was due cannot hide it.
-func (s *Sender) Listeners() []Listener {
-	list := s.receivers.list()
+// here, from when by the house's clock each says it presented which RTP instant: a
+// speaker that is wrong about what was due cannot hide it.
+func (o *outlet) Listeners() []Listener {
+	list := o.receivers.list()
 	all := make([]Listener, 0, len(list))
 	for _, l := range list {
 		h := l.Health
@@ -119,7 +121,7 @@ func (s *Sender) Listeners() []Listener {
 			MarginMS: micros(h.Margin) / 1000, Seen: l.Seen,
 		}
 		if a.HasReport {
-			a.DeviationUS = micros(s.deviation(l))
+			a.DeviationUS = micros(o.deviation(l))
 		}
 		all = append(all, a)
 	}
@@ -127,11 +129,12 @@ func (s *Sender) Listeners() []Listener {
 }
 
 // deviation is by how much a speaker presented an RTP instant after it was due.
-func (s *Sender) deviation(l reporter) time.Duration {
-	near := int64(s.stream.MediaAt(l.PresentedAt))
-	media := near + int64(int32(uint32(l.PresentedRTP)-s.stream.Offset-uint32(near)))
-	due := s.stream.HouseAt(timebase.Media(media)).Add(s.stream.Latency + l.Health.Trim)
-	return l.PresentedAt.Sub(due)
+func (o *outlet) deviation(l reporter) time.Duration {
+	presented := o.leg(l.PresentedAt).At(l.PresentedAt)
+	near := int64(o.stream.MediaAt(presented))
+	media := near + int64(int32(uint32(l.PresentedRTP)-o.stream.Offset-uint32(near)))
+	due := o.stream.HouseAt(timebase.Media(media)).Add(o.stream.Latency + l.Health.Trim)
+	return presented.Sub(due)
 }
 
 func micros(d time.Duration) float64 { return float64(d) / 1e3 }

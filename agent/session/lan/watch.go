@@ -17,11 +17,12 @@ import (
 
 const (
 	fetchTime   = 2 * time.Second
-	noMulticast = time.Second     // without a packet: ask for a copy
-	silent      = 5 * time.Second // without a packet or an answer: the stream is dead
-	lossy       = 26              // of 256: ten per cent
-	lossyFor    = 3               // reports in a row
-	looks       = 5               // for each report
+	noMulticast = time.Second            // without a packet: ask for a copy
+	silent      = 5 * time.Second        // without a packet or an answer: the stream is dead
+	leftFor     = 300 * time.Millisecond // likewise, after a gateway has left
+	lossy       = 26                     // of 256: ten per cent
+	lossyFor    = 3                      // reports in a row
+	looks       = 5                      // for each report
 )
 
 // Fetch gets the description from a sender's HTTP address, host:port.
@@ -80,7 +81,7 @@ func address(source, path string) string {
 
 // takeReport follows the sender's reports: its end, and what it plays.
 func (r *Receiver) takeReport(b []byte, from netip.AddrPort) {
-	if !r.fromSender(from) {
+	if !r.fromLeader(from) && !r.fromStandBy(from) {
 		r.stats.foreign.Add(1)
 		return
 	}
@@ -95,6 +96,9 @@ func (r *Receiver) takeReport(b []byte, from netip.AddrPort) {
 		}
 	}
 	if s := report.Sender; s != nil && s.SSRC == r.stream.SSRC {
+		if s.Gateway != nil {
+			r.heed(s.Gateway, from)
+		}
 		tags := Tags{Tags: *r.tags.Load()}
 		if noteOf(&tags) != s.Note {
 			r.checkChanged()
@@ -110,7 +114,7 @@ func (r *Receiver) checkChanged() {
 		return
 	}
 	r.wait.Go(func() {
-		s, err := Fetch(r.ctx, r.config.Source)
+		s, err := Fetch(r.ctx, r.Source())
 		switch {
 		case err != nil:
 		case s.SSRC != r.stream.SSRC || s.Epoch != r.stream.Epoch:
@@ -143,6 +147,10 @@ func (r *Receiver) watch() {
 			r.cancel(ErrSilent)
 			return
 		}
+		if l := r.leader.Load(); l.leaving && !l.standBy.Addr.IsValid() && idle > leftFor {
+			r.cancel(ErrSilent)
+			return
+		}
 		if idle > noMulticast {
 			r.wantCopy(noneArrives)
 		}
@@ -172,7 +180,9 @@ func (r *Receiver) report(badly int) int {
 		ReceivedAt: e.HouseAt(timebase.Local(r.stats.lastMedia.Load())), ReceivedRTP: uint32(r.stats.lastRTP.Load()),
 	}
 	report.Health.Unicast = r.subscribed.Load()
-	r.config.Sink.Report(&report, &r.stream)
+	if r.config.Sink.Report(&report, &r.stream); report.PresentedAt != 0 {
+		report.PresentedAt = r.houseTime(report.PresentedAt)
+	}
 	if b, err := control.AppendReport(nil, report); err == nil {
 		r.tell(b)
 	}

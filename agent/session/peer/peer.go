@@ -42,6 +42,7 @@ var (
 	ErrFull = errors.New("the source serves as many peers as it can")
 	ErrBye  = errors.New("the source has ended the way")
 	ErrNone = errors.New("no way between the two networks was found")
+	ErrTURN = errors.New("the TURN server gives no address")
 )
 
 // Config is what both sides need.
@@ -72,6 +73,7 @@ type call struct {
 	number   string
 	tell     func(message)
 	remote   chan message // its offer or answer
+	refused  *refusal
 	conn     *dtlssrtp.Conn
 	client   bool
 }
@@ -85,8 +87,9 @@ func newCall(c Config, number string, client bool, tell func(message)) (*call, e
 	if c.Servers != nil {
 		servers = c.Servers()
 	}
+	refused := new(refusal)
 	agent, err := ice.NewAgentWithOptions(
-		ice.WithUrls(servers), ice.WithNetworkTypes([]ice.NetworkType{ice.NetworkTypeUDP4, ice.NetworkTypeUDP6}),
+		ice.WithUrls(servers), ice.WithLoggerFactory(refused), ice.WithNetworkTypes([]ice.NetworkType{ice.NetworkTypeUDP4, ice.NetworkTypeUDP6}),
 		ice.WithMulticastDNSMode(ice.MulticastDNSModeDisabled), ice.WithDisconnectedTimeout(silentIn/2), ice.WithFailedTimeout(silentIn/2),
 		ice.WithKeepaliveInterval(time.Second), ice.WithHostAcceptanceMinWait(0), ice.WithSrflxAcceptanceMinWait(100*time.Millisecond),
 		ice.WithPrflxAcceptanceMinWait(150*time.Millisecond), ice.WithRelayAcceptanceMinWait(time.Second), ice.WithCheckInterval(50*time.Millisecond), ice.WithMaxBindingRequests(60),
@@ -94,7 +97,7 @@ func newCall(c Config, number string, client bool, tell func(message)) (*call, e
 	if err != nil {
 		return nil, fmt.Errorf("ICE: %w", err)
 	}
-	p := &call{config: c, agent: agent, identity: identity, number: number, tell: tell, remote: make(chan message, 1), client: client}
+	p := &call{config: c, agent: agent, identity: identity, number: number, tell: tell, remote: make(chan message, 1), refused: refused, client: client}
 	err = agent.OnCandidate(func(found ice.Candidate) {
 		if found != nil {
 			tell(message{Kind: "candidate", Call: number, Candidate: found.Marshal()})
@@ -146,7 +149,7 @@ func (p *call) connect(ctx context.Context, m message) error {
 		under, err = p.agent.Accept(ctx, m.Ufrag, m.Password)
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrNone, err)
+		return p.refused.explain(fmt.Errorf("%w: %w", ErrNone, err))
 	}
 	p.conn, err = dtlssrtp.Handshake(ctx, under, p.identity, p.client, m.Fingerprint)
 	return err

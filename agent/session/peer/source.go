@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -83,7 +84,11 @@ func (s *Source) answer(from string, offer message) {
 	s.peers[from] = l
 	s.wait.Go(func() {
 		err := s.serve(ctx, l, offer)
-		s.config.Log.Debug("a peer has left", "peer", from, "reason", err)
+		if errors.Is(err, ErrTURN) {
+			s.config.Log.Warn("a listener cannot come straight", "peer", from, "reason", err)
+		} else {
+			s.config.Log.Debug("a peer has left", "peer", from, "reason", err)
+		}
 		cancel()
 		_ = s.signal(from, message{Kind: "bye", Call: offer.Call}.encode())
 		p.close()

@@ -37,17 +37,16 @@ func queue(latency time.Duration) time.Duration {
 // packets come too late, because that is heard anyway; else playout is led there without
 // being heard, and back after a while.
 type buffer struct {
-	latency time.Duration
-	device  time.Duration // queued in it
-	goal    time.Duration
-	actual  time.Duration // what playout has been led to
-	at      timebase.Local
-	late    int // packets that came after their time, lately
-	since   timebase.Local
-	less    timebase.Local
-	more    time.Duration  // because of what was given up all the same
-	well    timebase.Local // when little was
-	lossy   timebase.Local
+	device time.Duration // queued in it
+	goal   time.Duration
+	actual time.Duration // what playout has been led to
+	at     timebase.Local
+	late   int // packets that came after their time, lately
+	since  timebase.Local
+	less   timebase.Local
+	more   time.Duration  // because of what was given up all the same
+	well   timebase.Local // when little was
+	lossy  timebase.Local
 }
 
 // usable is how long after its turn to arrive a packet is still of use.
@@ -88,10 +87,10 @@ func (b *buffer) mend(packet, roundTrip time.Duration, at timebase.Local) time.D
 }
 
 // length returns for how long packets are to wait now, and whether playout should go
-// there at once. mend is how long mending takes.
-func (b *buffer) length(c *arrival.Clock, mend time.Duration, at timebase.Local) (wait time.Duration, leap bool) {
+// there at once: least at least. mend is how long mending takes.
+func (b *buffer) length(c *arrival.Clock, least, mend time.Duration, at timebase.Local) (wait time.Duration, leap bool) {
 	need := b.device + guard + mend + time.Duration(float64(c.Delay(missShare))*headroom)
-	need = min(max(need, b.latency, leastBuffer), mostBuffer)
+	need = min(max(need, least, leastBuffer), mostBuffer)
 	b.follow(at)
 	switch {
 	case b.goal == 0:

@@ -3,6 +3,7 @@ package remote
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tutti-audio/tutti/internal/tcp"
 	"github.com/tutti-audio/tutti/ostp/describe"
 )
 
@@ -27,6 +29,11 @@ func pathOf(channel, what string) string {
 		parts[i] = url.PathEscape(parts[i])
 	}
 	return "/api/channel/" + strings.Join(parts, "/") + "/" + what
+}
+
+// client asks the relay's HTTP.
+func (e Endpoint) client() *http.Client {
+	return &http.Client{Transport: &http.Transport{DialContext: tcp.Dial, TLSClientConfig: &tls.Config{RootCAs: e.Roots, MinVersion: tls.VersionTLS13}}}
 }
 
 // fetch gets the description of what plays on the channel.

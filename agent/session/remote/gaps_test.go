@@ -68,7 +68,7 @@ func TestOvertaken(t *testing.T) {
 // The wait grows with what was given up for long although it was mended, and not before
 // parity had time to help; it is led there, and shrinks when the path is clean.
 func TestBufferGrows(t *testing.T) {
-	b := buffer{latency: 40 * ms, device: 12 * ms}
+	b := buffer{device: 12 * ms}
 	second := func(n int) timebase.Local { return timebase.Local(n) * timebase.Local(time.Second) }
 	wait := func(n int) time.Duration { return b.mend(5*ms, 20*ms, second(n)) }
 	for n := 1; n <= 4; n++ {

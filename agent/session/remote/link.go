@@ -2,12 +2,12 @@ package remote
 
 import (
 	"context"
-	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"net/netip"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/coder/websocket"
@@ -74,22 +74,29 @@ func (l *udpLink) write(b []byte) error {
 func (l *udpLink) close() { l.conn.Close() }
 
 // webLink is a WebSocket, for networks that let no UDP through: lines are text
-// messages, packets binary ones.
+// messages, packets binary ones. What is to be written waits in a queue, because a
+// connection may stand still and the thread that paces may not.
 type webLink struct {
 	conn  *websocket.Conn
 	clock *hostclock.Clock
+	queue chan []byte
 	ctx   context.Context
 	end   context.CancelFunc
+	wait  sync.WaitGroup
 }
 
-const writeFor = time.Second // a message that cannot be written for so long ends the link
+const (
+	writeFor = time.Second // a message that cannot be written for so long ends the link
+	webRoom  = 64          // messages that wait to be written
+)
+
+var errBehind = errors.New("the connection does not take what is written to it")
 
 func dialWeb(ctx context.Context, e Endpoint, clock *hostclock.Clock) (link, error) {
 	dialing, done := context.WithTimeout(ctx, joinFor)
 	defer done()
 	address := "ws" + strings.TrimPrefix(e.URL("/ws/audio?lines=1"), "http")
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: e.Roots, MinVersion: tls.VersionTLS13}}}
-	conn, response, err := websocket.Dial(dialing, address, &websocket.DialOptions{CompressionMode: websocket.CompressionDisabled, HTTPClient: client})
+	conn, response, err := websocket.Dial(dialing, address, &websocket.DialOptions{CompressionMode: websocket.CompressionDisabled, HTTPClient: e.client()})
 	if err != nil {
 		return nil, fmt.Errorf("relay %s takes no WebSocket: %w", e.Host, err)
 	}
@@ -97,8 +104,9 @@ func dialWeb(ctx context.Context, e Endpoint, clock *hostclock.Clock) (link, err
 		_ = response.Body.Close()
 	}
 	conn.SetReadLimit(ostp.MaxPacket)
-	l := &webLink{conn: conn, clock: clock}
+	l := &webLink{conn: conn, clock: clock, queue: make(chan []byte, webRoom)}
 	l.ctx, l.end = context.WithCancel(context.WithoutCancel(ctx))
+	l.wait.Go(l.send)
 	return l, nil
 }
 
@@ -118,7 +126,32 @@ func (l *webLink) read(buf []byte) (int, timebase.Local, error) {
 	return n, l.clock.Now(), nil
 }
 
+// write puts a message into the queue, where there is room.
 func (l *webLink) write(b []byte) error {
+	select {
+	case l.queue <- append([]byte(nil), b...):
+		return nil
+	default:
+		return errBehind
+	}
+}
+
+// send writes what waits until the link ends.
+func (l *webLink) send() {
+	for {
+		select {
+		case <-l.ctx.Done():
+			return
+		case b := <-l.queue:
+			if l.sendOne(b) != nil {
+				l.end() // which ends what reads, too
+				return
+			}
+		}
+	}
+}
+
+func (l *webLink) sendOne(b []byte) error {
 	kind := websocket.MessageText
 	if len(b) > 0 && b[0]>>6 == 2 {
 		kind = websocket.MessageBinary
@@ -131,4 +164,5 @@ func (l *webLink) write(b []byte) error {
 func (l *webLink) close() {
 	l.end()
 	_ = l.conn.CloseNow()
+	l.wait.Wait()
 }

@@ -2,7 +2,6 @@ package remote
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -25,6 +24,7 @@ const (
 	joinFor    = 5 * time.Second
 	aliveEvery = 2 * time.Second
 	silentFor  = 8 * time.Second // without any answer: the relay is gone
+	deafAfter  = 6               // JOINs of a sender without an answer: the relay does not work
 	maxPacket  = ostp.MaxPacket + 1
 )
 
@@ -56,10 +56,14 @@ type Member struct {
 	senders map[string]bool // ids of the others that may send
 	joined  chan struct{}   // closed once there is a session
 	once    sync.Once
+	pings   int
+	pinged  string         // the text of the last PING,
+	asked   timebase.Local // and when it left
+	trips   []time.Duration
 
 	heard  atomic.Int64 // when the relay was last heard, local
-	asked  atomic.Int64 // when the last PING left
-	trip   atomic.Int64 // the last round trip, ns
+	trip   atomic.Int64 // the shortest of trips, ns
+	unread atomic.Int32 // JOINs since one was answered
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	wait   sync.WaitGroup
@@ -81,6 +85,11 @@ func DialSource(ctx context.Context, c Membership, media func(b []byte, at timeb
 	return dial(ctx, c, line.Options{Send: true}, media, plainOrSecure)
 }
 
+// DialSourceWeb is DialSource by WebSocket.
+func DialSourceWeb(ctx context.Context, c Membership, media func(b []byte, at timebase.Local)) (*Member, error) {
+	return dial(ctx, c, line.Options{Send: true}, media, dialWeb)
+}
+
 func plainOrSecure(ctx context.Context, e Endpoint, clock *hostclock.Clock) (link, error) {
 	if e.TLS {
 		return dialSecure(ctx, e, clock)
@@ -91,7 +100,7 @@ func plainOrSecure(ctx context.Context, e Endpoint, clock *hostclock.Clock) (lin
 func dial(ctx context.Context, c Membership, o line.Options, media func([]byte, timebase.Local),
 	open func(context.Context, Endpoint, *hostclock.Clock) (link, error)) (*Member, error) {
 	m := &Member{config: c, options: o, media: media, told: map[int]func(line.Line){}, senders: map[string]bool{}, joined: make(chan struct{})}
-	m.http = &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: c.Relay.Roots, MinVersion: tls.VersionTLS13}, ForceAttemptHTTP2: false}}
+	m.http = c.Relay.client()
 	m.ctx, m.cancel = context.WithCancelCause(ctx)
 	var err error
 	if m.link, err = open(m.ctx, c.Relay, c.Clock); err != nil {
@@ -161,6 +170,7 @@ func (m *Member) sendJoin() {
 	m.mu.Lock()
 	o := m.options
 	m.mu.Unlock()
+	m.unread.Add(1)
 	_ = m.Send(line.Join{Channel: c.Channel, Password: c.Password, Name: c.Name, Device: c.Device, Options: o})
 }
 
@@ -212,11 +222,13 @@ func (m *Member) take(l line.Line, at timebase.Local) {
 		_ = m.Send(l)
 		m.sendJoin()
 	case line.Pong:
-		m.trip.Store(int64(at) - m.asked.Load())
+		m.pong(l.Text, at)
 	case line.Err:
 		m.refused(l.Word)
 	case line.Move:
 		m.cancel(ErrMoved)
+	case line.OK, line.YourAddr, line.RoleIs:
+		m.unread.Store(0)
 	default:
 		m.note(l)
 	}
@@ -272,51 +284,4 @@ func (m *Member) refused(word line.Word) {
 	case line.GroupFull, line.RelayFull, line.InvalidName, line.InvalidFormat, line.Draining, line.EmptyGroup:
 		m.cancel(fmt.Errorf("%w: %s", ErrRefused, word))
 	}
-}
-
-// stay keeps the membership and the way through NATs alive.
-func (m *Member) stay() {
-	tick := time.NewTicker(aliveEvery)
-	defer tick.Stop()
-	m.heard.Store(int64(m.config.Clock.Now()))
-	for {
-		m.asked.Store(int64(m.config.Clock.Now()))
-		_ = m.Send(line.Ping{Text: m.config.Device})
-		select {
-		case <-m.ctx.Done():
-			return
-		case <-tick.C:
-		}
-		if m.config.Clock.Now().Sub(timebase.Local(m.heard.Load())) > silentFor {
-			m.cancel(ErrSilent)
-			return
-		}
-	}
-}
-
-// RoundTrip is the last round trip to the relay, 0 if none is known.
-func (m *Member) RoundTrip() time.Duration { return time.Duration(m.trip.Load()) }
-
-// Done is closed when the membership has ended.
-func (m *Member) Done() <-chan struct{} { return m.ctx.Done() }
-
-// Err says why it ended.
-func (m *Member) Err() error { return context.Cause(m.ctx) }
-
-// token is the session by which HTTP knows this member.
-func (m *Member) token() string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.session
-}
-
-// Close leaves the channel and waits.
-func (m *Member) Close() error {
-	if m.ctx.Err() == nil {
-		_ = m.Send(line.Leave{Channel: m.config.Channel})
-	}
-	m.cancel(context.Canceled)
-	m.wait.Wait()
-	m.http.CloseIdleConnections()
-	return nil
 }

@@ -20,6 +20,7 @@ type wire struct {
 	loss          float64
 	burst         time.Duration // of loss, one a second
 	way, packet   time.Duration
+	latency       time.Duration
 	jitter        time.Duration // mean
 	random        *rand.Rand
 	now           timebase.Local
@@ -53,11 +54,11 @@ type letter struct {
 }
 
 func newLine(loss float64, burst, latency, way time.Duration) *wire {
-	l := &wire{loss: loss, burst: burst, way: way, trip: 2 * way, packet: 5 * ms / 2, random: rand.New(rand.NewPCG(5, 6)), known: map[uint32]bool{}}
+	l := &wire{loss: loss, burst: burst, way: way, trip: 2 * way, packet: 5 * ms / 2, latency: latency, random: rand.New(rand.NewPCG(5, 6)), known: map[uint32]bool{}}
 	if latency > 40*ms {
 		l.packet = 5 * ms
 	}
-	l.gaps.packet, l.buffer.latency, l.buffer.device = l.packet, latency, queue(latency)
+	l.gaps.packet, l.buffer.device = l.packet, queue(latency)
 	return l
 }
 
@@ -140,7 +141,7 @@ func (l *wire) answer(d letter) {
 	if d.reports {
 		now := time.Unix(0, int64(l.now))
 		l.heal.adapter.Report(1, d.report, now)
-		l.heal.shape(l.packet, l.buffer.latency, now)
+		l.heal.shape(l.packet, l.latency, now)
 	}
 }
 
@@ -178,7 +179,7 @@ func (l *wire) accept(p *ostp.Packet, recovered bool) {
 	if !l.gaps.note(p.Sequence(), turn, l.now, recovered) && !recovered {
 		l.buffer.came(l.clock.Add(sent, l.now), l.now)
 	}
-	l.buffer.length(&l.clock, l.buffer.mend(l.packet, l.trip, l.now), l.now)
+	l.buffer.length(&l.clock, l.latency, l.buffer.mend(l.packet, l.trip, l.now), l.now)
 	l.known[p.Sequence()] = true
 }
 

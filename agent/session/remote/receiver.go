@@ -17,14 +17,12 @@ import (
 	"github.com/tutti-audio/tutti/sync/arrival"
 	"github.com/tutti-audio/tutti/sync/offset"
 	"github.com/tutti-audio/tutti/sync/playout"
-	"github.com/tutti-audio/tutti/sync/servo"
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
 
 const (
-	pollEvery  = time.Second // for a source to describe its stream
-	clockEvery = 20 * time.Millisecond
-	lookEvery  = 250 * time.Millisecond
+	pollEvery = time.Second // for a source to describe its stream
+	lookEvery = 250 * time.Millisecond
 )
 
 // Path is what a receiver feeds: a path of the merged stream.
@@ -59,6 +57,12 @@ type ReceiverConfig struct {
 	SSRC  uint32 // likewise
 	// Claim, if not nil, is asked whether the stream of this SSRC is the one to play.
 	Claim func(ssrc uint32) bool
+	// Known, if not nil, is the stream that plays by another way: it is begun with at
+	// once, and the description makes sure of it later.
+	Known *describe.Stream
+	// Hold, if not nil, says how long packets are to wait at least, besides two round
+	// trips; it may change.
+	Hold func() time.Duration
 }
 
 // Receiver hears one stream by a relay until that ends or Close is called.
@@ -86,6 +90,7 @@ type Receiver struct {
 	told    timebase.Local // when the path was last told the time
 	parity  timebase.Local // when parity last came
 	last    timebase.Local // when media last came
+	opened  timebase.Local // when the way was opened
 	nudged  timebase.Local // when the relay was last spoken to because none came
 	before  loss
 
@@ -110,6 +115,7 @@ func Join(ctx context.Context, c ReceiverConfig) (*Receiver, error) {
 		_ = r.Close()
 		return nil, err
 	}
+	r.opened = c.Clock.Now()
 	context.AfterFunc(c.Member.ctx, func() { r.cancel(c.Member.Err()) })
 	r.wait.Go(r.watch)
 	r.wait.Go(r.chase)
@@ -118,9 +124,11 @@ func Join(ctx context.Context, c ReceiverConfig) (*Receiver, error) {
 }
 
 // begin learns what stream it is.
-func (r *Receiver) begin() error {
-	stream, err := r.describe()
-	if err != nil {
+func (r *Receiver) begin() (err error) {
+	stream := r.config.Known
+	if stream != nil {
+		r.follow(line.Description{})
+	} else if stream, err = r.describe(); err != nil {
 		return err
 	}
 	if _, err := codec.NewDecoder(decoderFor(stream)); err != nil {
@@ -132,7 +140,7 @@ func (r *Receiver) begin() error {
 	r.mu.Lock()
 	r.stream = *stream
 	r.gaps.packet = timebase.Media(stream.Frames).Duration()
-	r.buffer.latency, r.buffer.device = stream.Latency, queue(stream.Latency)
+	r.buffer.device = queue(stream.Latency)
 	r.mu.Unlock()
 	r.tags.Store(&stream.Tags)
 	r.ready.Store(true)
@@ -269,31 +277,6 @@ func (r *Receiver) accept(p *ostp.Packet, at timebase.Local, recovered bool) {
 	}
 	r.config.Path.Queue(p, at)
 	r.tellTime(at)
-}
-
-// tellTime tells the path how house time runs, and starts it. Callers hold mu.
-func (r *Receiver) tellTime(at timebase.Local) {
-	if r.clock.Packets() == 0 || r.started && at.Sub(r.told) < clockEvery {
-		return
-	}
-	r.told = at
-	wait, leap := r.buffer.length(&r.clock, r.buffer.mend(r.gaps.packet, r.way.RoundTrip(), at), at)
-	goal := r.clock.Estimate(at).Moved(r.stream.Latency - wait)
-	if leap {
-		r.config.Path.Leap(goal)
-	} else {
-		r.config.Path.SetClock(goal)
-	}
-	if r.started {
-		return
-	}
-	r.started = true
-	err := r.config.Path.Start(playout.Format{
-		Codec: decoderFor(&r.stream), Latency: r.stream.Latency, Anchor: servo.Anchor{House: r.stream.HouseAt(0)}, Queue: queue(r.stream.Latency),
-	}, nil)
-	if err != nil {
-		r.cancel(err)
-	}
 }
 
 // poke wakes who waits for c.

@@ -34,6 +34,7 @@ const MaxPayload = 1172
 // Reasons for which a membership ends by itself.
 var (
 	ErrSilent  = errors.New("the relay has fallen silent")
+	ErrDeaf    = errors.New("the relay answers PINGs but no JOIN: it does not work as a relay now; its operator must restart it")
 	ErrMoved   = errors.New("the relay asks its members to go elsewhere")
 	ErrRefused = errors.New("the relay refuses")
 	ErrChanged = errors.New("the source has begun another stream")

@@ -260,3 +260,25 @@ func TestParseEndpoint(t *testing.T) {
 		}
 	}
 }
+
+// The round trip is that of the PING that was answered, also when several are out.
+func TestRoundTrip(t *testing.T) {
+	s := newStage(t, false)
+	m, err := Dial(t.Context(), s.membership("Far"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	for m.RoundTrip() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	before := m.RoundTrip()
+	m.mu.Lock()
+	first := m.pinged
+	m.mu.Unlock()
+	m.ping()
+	m.pong(first, s.clock.Now().Add(time.Minute)) // to the one before, and very late
+	if m.RoundTrip() > time.Minute {
+		t.Errorf("the answer to another PING made a round trip of %v out of %v", m.RoundTrip(), before)
+	}
+}

@@ -2,10 +2,10 @@ package remote
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/tutti-audio/tutti/ostp/describe"
-	"github.com/tutti-audio/tutti/ostp/line"
 	"github.com/tutti-audio/tutti/sync/offset"
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
@@ -63,19 +63,40 @@ type loss struct {
 func (r *Receiver) Way() (idle time.Duration, playing bool, lost float64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	now := r.config.Clock.Now()
+	idle = now.Sub(max(r.last, r.opened))
+	if m, ok := r.way.(relayed); ok && idle > nudgeAfter && now.Sub(r.nudged) > min(max(nudgeAfter, idle/4), aliveEvery) {
+		r.nudged = now
+		m.nudge(idle)
+	}
 	if r.last == 0 {
 		return 0, false, 0
 	}
-	now := r.config.Clock.Now()
-	idle = now.Sub(r.last)
-	if idle > nudgeAfter && now.Sub(r.nudged) > nudgeAfter {
-		r.nudged = now
-		if m, ok := r.way.(relayed); ok { // its NAT may have another address now
-			_ = m.Send(line.Ping{Text: m.config.Device})
-		}
-	}
 	return idle, true, r.before.residual
 }
+
+// Silence says for how long nothing has come, and why as far as that is known; empty
+// while all is well.
+func (r *Receiver) Silence() string {
+	r.mu.Lock()
+	last := r.last
+	r.mu.Unlock()
+	idle := r.config.Clock.Now().Sub(last).Truncate(time.Second)
+	if last == 0 || idle < sayAfter {
+		return ""
+	}
+	m, relay := r.config.Member, r.config.Member.config.Relay
+	switch {
+	case !m.Answers():
+		return fmt.Sprintf("nothing has come for %v, and relay %s does not answer: is it on, and does this network reach it?", idle, relay)
+	case len(m.Senders()) == 0:
+		return fmt.Sprintf("nothing has come for %v: the source has left relay %s", idle, relay)
+	}
+	return fmt.Sprintf("nothing has come for %v: relay %s answers but passes nothing on; does the source still send?", idle, relay)
+}
+
+// sayAfter is how long nothing comes before that is a problem.
+const sayAfter = 2 * time.Second
 
 // nudgeAfter is how long nothing comes before the relay is spoken to.
 const nudgeAfter = 100 * time.Millisecond

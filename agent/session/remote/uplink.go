@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +20,7 @@ const (
 	recentPackets = 1024 // kept for those who ask again
 	resendMost    = 200  // packets a second sent again
 	publishEvery  = 10 * time.Second
+	udpAgainEvery = 15 * time.Second // by WebSocket, until UDP is tried again
 )
 
 // Uplink gives a stream to a relay.
@@ -63,7 +65,7 @@ func NewUplink(c UplinkConfig) *Uplink {
 // run keeps the uplink a member.
 func (u *Uplink) run() {
 	for u.ctx.Err() == nil {
-		m, err := DialSource(u.ctx, u.config.Membership, u.hear)
+		m, web, err := u.dial()
 		if err != nil {
 			u.say(err.Error())
 			u.pause(time.Second)
@@ -71,17 +73,33 @@ func (u *Uplink) run() {
 		}
 		m.Follow(u.config.Told)
 		u.member.Store(m)
-		u.stay(m)
+		for next := u.stay(m, web); next != nil; next = u.stay(m, false) {
+			m = next
+		}
 		u.member.Store(nil)
 		_ = m.Close()
 	}
 }
 
-// stay publishes the description until the membership ends.
-func (u *Uplink) stay(m *Member) {
+// dial becomes a member by UDP, or, where that does not go, by WebSocket.
+func (u *Uplink) dial() (m *Member, web bool, err error) {
+	if m, err = DialSource(u.ctx, u.config.Membership, u.hear); err == nil || errors.Is(err, ErrRefused) {
+		return m, false, err
+	}
+	if m, webErr := DialSourceWeb(u.ctx, u.config.Membership, u.hear); webErr == nil {
+		u.config.Log.Warn("the relay gets the stream by WebSocket", "relay", u.config.Relay, "because", err)
+		return m, true, nil
+	}
+	return nil, false, err
+}
+
+// stay publishes the description until the membership ends. One by WebSocket ends as
+// soon as there is one by UDP, which is returned.
+func (u *Uplink) stay(m *Member, web bool) (next *Member) {
 	var published describe.Stream
 	var session string // a relay that was restarted gives another, and knows nothing
 	var at time.Time
+	began := time.Now()
 	for m.ctx.Err() == nil {
 		s, now := u.config.Stream(), m.token()
 		if s != published || now != session || time.Since(at) > publishEvery {
@@ -93,11 +111,32 @@ func (u *Uplink) stay(m *Member) {
 				u.say(err.Error())
 			}
 		}
+		if web && time.Since(began) > udpAgainEvery {
+			if next := u.better(m); next != nil {
+				return next
+			}
+			began = time.Now()
+		}
 		u.pause(200 * time.Millisecond)
 	}
 	if u.ctx.Err() == nil {
 		u.say(context.Cause(m.ctx).Error())
 	}
+	return nil
+}
+
+// better changes from a membership by WebSocket to one by UDP, if that is to be had;
+// the relay knows both as one device.
+func (u *Uplink) better(old *Member) *Member {
+	m, err := DialSource(u.ctx, u.config.Membership, u.hear)
+	if err != nil {
+		return nil
+	}
+	m.Follow(u.config.Told)
+	u.member.Store(m)
+	_ = old.Close()
+	u.config.Log.Info("the relay gets the stream by UDP", "relay", u.config.Relay)
+	return m
 }
 
 func (u *Uplink) pause(d time.Duration) {

@@ -1,0 +1,116 @@
+package agent
+
+import (
+	"time"
+
+	"github.com/tutti-audio/tutti/agent/mode"
+	"github.com/tutti-audio/tutti/agent/session/lan"
+	"github.com/tutti-audio/tutti/agent/session/merge"
+	"github.com/tutti-audio/tutti/ostp"
+	"github.com/tutti-audio/tutti/ostp/control"
+	"github.com/tutti-audio/tutti/ostp/describe"
+	"github.com/tutti-audio/tutti/sync/offset"
+	"github.com/tutti-audio/tutti/sync/timebase"
+)
+
+// reign looks after what a gateway does, until nobody needs it.
+func (h *household) reign(l *listening, now timebase.Local) {
+	g := h.active.Load()
+	if r := l.outside(); r != nil {
+		if idle, playing, _ := r.Way(); playing && idle < nothingFor {
+			h.heard = now
+		}
+		tags := r.Stream().Tags
+		if tags.Artwork = false; tags != g.Stream().Tags { // pictures do not come from outside
+			g.SetTags(lan.Tags{Tags: tags})
+		}
+	}
+	other := l.lead == mode.LAN && l.ways[mode.LAN].session != h.former
+	switch {
+	case other && !h.leaving:
+		h.speaker.log.Info("another is heard on the network: this speaker is the gateway no more")
+		h.leave()
+	case other && !l.anyOutside(), now.Sub(h.heard) > nothingFor:
+		h.close(false)
+	}
+}
+
+// leave tells the speakers that listen, and that nobody stands by: there is another
+// gateway, or the source itself.
+func (h *household) leave() {
+	h.leaving = true
+	if h.service != nil {
+		_ = h.service.Close()
+		h.service = nil
+	}
+	h.active.Load().Leave(false)
+}
+
+// anyOutside reports whether a way from outside is open.
+func (l *listening) anyOutside() bool {
+	for m := range l.ways {
+		if mode.Mode(m) != mode.LAN && l.ways[m].cancel != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// hold is for how long a stream from outside is to wait at least, besides two round
+// trips: as long as a stand-by takes to take over, where there are speakers that could.
+func (h *household) hold() time.Duration {
+	if h.fitness == 0 || !h.speaker.nearby.others(h.self()) {
+		return 0
+	}
+	return queued + takeOverIn
+}
+
+// houseSink is the player of a speaker that may be the gateway: then it plays by the
+// house's clock, as the others do, and afterwards is led back to what its ways tell.
+type houseSink struct {
+	namedSink
+	house  *household
+	played offset.Follower
+	back   bool // it is being led back
+}
+
+// ledBack is the difference that the player's own servo takes over.
+const ledBack = 50 * time.Microsecond
+
+// SetClock implements merge.Sink.
+func (s *houseSink) SetClock(e offset.Estimate) {
+	now := s.speaker.clock.Now()
+	switch g := s.house.active.Load(); {
+	case g != nil:
+		e = g.Lead(e)
+		s.played.Set(e)
+		s.back = true
+	case s.back && s.played.Wrong(e, now) > ledBack:
+		e = s.played.Follow(e, now)
+	default:
+		s.back = false
+	}
+	s.namedSink.SetClock(e)
+}
+
+// Report implements merge.Sink.
+func (s *houseSink) Report(r *control.Receiver, stream *describe.Stream) {
+	s.namedSink.Report(r, stream)
+	if g := s.house.active.Load(); g != nil {
+		g.Report(*r)
+	}
+}
+
+// housePath is a path from outside: a gateway passes on what comes by it.
+type housePath struct {
+	*merge.Path
+	house *household
+}
+
+// Queue implements remote.Path.
+func (p housePath) Queue(packet *ostp.Packet, arrived timebase.Local) {
+	if g := p.house.active.Load(); g != nil {
+		g.Forward(packet)
+	}
+	p.Path.Queue(packet, arrived)
+}
