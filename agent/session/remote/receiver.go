@@ -22,7 +22,6 @@ import (
 
 const (
 	pollEvery = time.Second // for a source to describe its stream
-	lookEvery = 250 * time.Millisecond
 )
 
 // Path is what a receiver feeds: a path of the merged stream.
