@@ -56,8 +56,11 @@ func (s *Sending) newUplink(c SendConfig) *remote.Uplink {
 // toRelay gives the relay a packet.
 func (s *Sending) toRelay(packet []byte) {
 	if u := s.uplink.Load(); u != nil {
-		u.Send(packet)
+		parity := u.Send(packet)
 		s.peers.Send(packet)
+		for _, b := range parity {
+			s.peers.Send(b)
+		}
 	}
 }
 

@@ -22,5 +22,8 @@ func (u *Unwrapper) Unwrap(v uint32) int64 {
 
 // Near is Unwrap without moving the reference, for a value not yet trusted.
 func (u *Unwrapper) Near(v uint32) int64 {
+	if !u.ready {
+		return int64(v)
+	}
 	return u.last + int64(int32(v-uint32(u.last)))
 }

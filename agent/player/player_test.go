@@ -156,3 +156,46 @@ func TestPlaysAndSurvivesALostDevice(t *testing.T) {
 		t.Error("a codec that cannot be decoded is accepted")
 	}
 }
+
+// dry is a device that has run dry so often.
+type dry struct {
+	device
+	xruns uint64
+}
+
+func (d *dry) Position() (output.Position, error) {
+	pos, err := d.device.Position()
+	pos.Xruns = d.xruns
+	return pos, err
+}
+
+// TestQueue: the device is given as much as the stream's session asks for, and where
+// that runs dry more, up to what is usual for the latency; without a wish that much.
+func TestQueue(t *testing.T) {
+	clock := hostclock.New(0)
+	p := &Player{config: Config{Clock: clock, Log: slog.New(slog.DiscardHandler)}}
+	thread := newThread(p)
+	d := &dry{device: device{clock: clock, start: clock.Now(), loud: new(atomic.Bool), gone: new(atomic.Bool)}}
+	p.config.Open = func() (Output, error) { return d, nil }
+	if !thread.ensureOpen() {
+		t.Fatal("not open")
+	}
+	const ms = time.Millisecond
+	f := playout.Format{Codec: codec.Params{Type: ostp.PCM16, Channels: 2, Frames: 120}, Latency: 40 * ms}
+	start := func(queue time.Duration) {
+		f.Queue = queue
+		if err := thread.start(f, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start(12 * ms)
+	for _, want := range []time.Duration{12 * ms, 18 * ms, 22 * ms, 22 * ms} {
+		if err := thread.topUp(clock.Now()); err != nil || thread.fill != want {
+			t.Errorf("run dry %d times, %v in the device, want %v; %v", d.xruns, thread.fill, want, err)
+		}
+		d.xruns++
+	}
+	if start(0); thread.fill != 22*ms {
+		t.Errorf("without a wish %v", thread.fill)
+	}
+}

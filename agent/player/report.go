@@ -13,7 +13,7 @@ func (p *Player) Report(r *control.Receiver, stream *describe.Stream) {
 	h := &r.Health
 	h.Playing, h.PPM = s.Playing, s.PPM
 	h.LostPackets, h.ConcealedFrames = uint32(s.Engine.Lost), uint32(s.Engine.Concealed)
-	h.Margin = s.Engine.Margin
+	h.Margin, h.Queue = s.Engine.Margin, s.Queue
 	h.Muted, h.Volume, h.Trim = s.Muted, uint8(s.Volume), s.Trim
 	if !s.Playing || !s.Reported {
 		return

@@ -20,6 +20,7 @@ type Status struct {
 	Opened   uint64        // how often the device was opened
 	Dropped  uint64        // packets that found the ring full
 	Fill     time.Duration // queued in the device
+	Queue    time.Duration // as much as is to be queued there
 	WakeLate time.Duration // how late the thread woke, at worst since the last snapshot
 
 	Volume int // as last set
@@ -49,7 +50,7 @@ func (t *thread) publish(now timebase.Local) {
 	*s = Status{
 		At: now, Output: t.format, Open: true, RealTime: t.realTime, Xruns: t.xruns, Opened: t.opened,
 		Volume: t.volume, Muted: t.muted, Trim: t.trim,
-		Playing: t.engine.Playing(), PPM: t.engine.Timeline.PPM(), Engine: t.engine.Stats(), WakeLate: t.wakeLate,
+		Playing: t.engine.Playing(), PPM: t.engine.Timeline.PPM(), Engine: t.engine.Stats(), WakeLate: t.wakeLate, Queue: t.fill,
 	}
 	s.CardPPM, s.CardSigma = t.card.PPM()
 	s.Fill = time.Duration(t.queued(now) / float64(t.format.Rate) * 1e9)

@@ -45,7 +45,8 @@ type thread struct {
 	xruns   uint64
 	reads   int
 	reading servo.Reading // the last
-	wanted  time.Duration // to be queued for the stream's sake
+	usual   time.Duration // for a stream of this latency,
+	wanted  time.Duration // and what is to be queued for the stream's sake
 	fill    time.Duration // to be queued
 	buffer  []float32
 
@@ -56,7 +57,7 @@ type thread struct {
 
 func newThread(p *Player) *thread {
 	c := p.config
-	t := &thread{player: p, wanted: idleFill, fill: idleFill, volume: c.Volume, muted: c.Muted, trim: c.Trim, card: servo.NewCard(timebase.Rate, c.CardPPM, c.CardSigma)}
+	t := &thread{player: p, usual: idleFill, wanted: idleFill, fill: idleFill, volume: c.Volume, muted: c.Muted, trim: c.Trim, card: servo.NewCard(timebase.Rate, c.CardPPM, c.CardSigma)}
 	t.engine = playout.New(t.card, c.Volume, c.Muted, c.Mapping)
 	t.engine.SetTrim(c.Trim)
 	return t
@@ -68,7 +69,11 @@ func (t *thread) start(f playout.Format, drain func()) error {
 	for t.player.packets.Peek() != nil { // of the stream before
 		t.player.packets.Pop()
 	}
-	t.wanted = min(max(time.Duration(float64(f.Latency)*fillShare), leastFill), mostFill)
+	t.usual = min(max(time.Duration(float64(f.Latency)*fillShare), leastFill), mostFill)
+	t.wanted = t.usual
+	if f.Queue > 0 {
+		t.wanted = min(max(f.Queue, leastFill), t.usual)
+	}
 	t.setFill()
 	if t.fill > f.Latency*3/4 {
 		t.player.config.Log.Warn("the stream's latency is too short for this output: packets will come too late for it",
@@ -184,6 +189,8 @@ func (t *thread) topUp(now timebase.Local) error {
 	}
 	if pos.Xruns != t.xruns {
 		t.xruns = pos.Xruns
+		t.wanted = max(t.wanted, min(t.wanted*3/2, t.usual)) // less was asked for than this host can do
+		t.setFill()
 	}
 	t.written = pos.Written
 	if r := (servo.Reading{Played: pos.Played, At: pos.At.Add(t.format.Fixed)}); r != t.reading {

@@ -66,7 +66,9 @@ func benchmarks() []benchmark {
 		{"relay", "fan-out beside a C loop, listeners per core, delay, memory, joins (3 min)", benchRelay},
 		{"nat", "for each pair of networks: by which mode a source is heard, and how soon (4 min)", benchNAT},
 		{"ways", "200 changes of the way at random moments, under load: what is lost, and how far speakers get apart (6 min)", benchWays},
-		{"loss", "what a listener off the LAN makes up, against what its line loses (9 min)", benchLoss},
+		{"loss-40ms", "what a listener off the LAN makes up, against what its line loses (3 min)", benchLoss(40 * time.Millisecond)},
+		{"loss-100ms", "the same at 100 ms of latency (3 min)", benchLoss(100 * time.Millisecond)},
+		{"loss-300ms", "the same at 300 ms (3 min)", benchLoss(300 * time.Millisecond)},
 		{"gateway", "a house that hears a stream from outside: alignment, and what is heard when the gateway dies (8 min)", benchGateway},
 		{"join", "from the wish to join to the first sound", joinTime},
 	}
@@ -76,7 +78,7 @@ func benchmarks() []benchmark {
 func bench(ctx context.Context, names []string) error {
 	var all []figure
 	for _, b := range benchmarks() {
-		if len(names) > 0 && !slices.Contains(names, b.name) {
+		if group, _, _ := strings.Cut(b.name, "-"); len(names) > 0 && !slices.Contains(names, b.name) && !slices.Contains(names, group) {
 			continue
 		}
 		fmt.Printf("%s: %s\n", b.name, b.about)
@@ -91,7 +93,7 @@ func bench(ctx context.Context, names []string) error {
 		all = append(all, r.list...)
 	}
 	if len(all) == 0 {
-		return fmt.Errorf("no benchmark named %s: choose from sim, lan, latency, purity, cost, realtime, relay, nat, ways, loss, join", strings.Join(names, ", "))
+		return fmt.Errorf("no benchmark named %s: choose from sim, lan, latency, purity, cost, realtime, relay, nat, ways, loss (or loss-40ms, loss-100ms, loss-300ms), gateway, join", strings.Join(names, ", "))
 	}
 	return writeBench(all)
 }

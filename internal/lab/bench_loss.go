@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/tutti-audio/tutti/agent/control"
@@ -15,27 +14,27 @@ const (
 	lossSettle = 6 * time.Second // for the source to hear of it
 	lossFor    = 12 * time.Second
 	lossDelay  = 10 * time.Millisecond // one way, of the listener's line
+	lossCalm   = 90 * time.Second      // at most, until playout is at the latency that the stream has
+	lossNear   = 3.0                   // ms of that
 )
 
 // lossCases are what lines do, with the bars of the brief: what may be made up of the
 // sound, in percent.
-func lossCases() (all []lossCase) {
-	for _, latency := range []time.Duration{40 * time.Millisecond, 100 * time.Millisecond, 300 * time.Millisecond} {
-		for _, loss := range []float64{0.01, 0.05, 0.10, 0.20, 0.30} {
-			c := lossCase{latency: latency, conditions: netlab.Conditions{Delay: lossDelay, Loss: loss}, what: fmt.Sprintf("%.0f %% at random", 100*loss)}
-			if latency == 300*time.Millisecond && loss <= 0.20 || latency == 40*time.Millisecond && loss <= 0.05 {
-				c.bar = 0.1
-			}
-			all = append(all, c)
+func lossCases(latency time.Duration) (all []lossCase) {
+	for _, loss := range []float64{0.01, 0.05, 0.10, 0.20, 0.30} {
+		c := lossCase{latency: latency, conditions: netlab.Conditions{Delay: lossDelay, Loss: loss}, what: fmt.Sprintf("%.0f %% at random", 100*loss)}
+		if latency == 300*time.Millisecond && loss <= 0.20 || latency == 40*time.Millisecond && loss <= 0.05 {
+			c.bar = 0.1
 		}
-		for _, burst := range []time.Duration{20, 50, 100, 200} {
-			c := lossCase{latency: latency, what: fmt.Sprintf("bursts of %d ms", burst),
-				conditions: netlab.Conditions{Delay: lossDelay, BurstEvery: 2 * time.Second, BurstLength: burst * time.Millisecond}}
-			if latency == 300*time.Millisecond && burst <= 100 {
-				c.bar = 0.1
-			}
-			all = append(all, c)
+		all = append(all, c)
+	}
+	for _, burst := range []time.Duration{20, 50, 100, 200} {
+		c := lossCase{latency: latency, what: fmt.Sprintf("bursts of %d ms", burst),
+			conditions: netlab.Conditions{Delay: lossDelay, BurstEvery: 2 * time.Second, BurstLength: burst * time.Millisecond}}
+		if latency == 300*time.Millisecond && burst <= 100 {
+			c.bar = 0.1
 		}
+		all = append(all, c)
 	}
 	return all
 }
@@ -47,26 +46,22 @@ type lossCase struct {
 	bar        float64 // percent made up at most; 0: none is held to
 }
 
-// benchLoss shows how much of the sound a listener off the LAN has to make up, against
-// what its line loses, and what healing costs.
-func benchLoss(ctx context.Context, r *results) error {
-	latency := time.Duration(0)
-	var stage *lossStage
-	defer func() { stage.close() }()
-	for _, c := range lossCases() {
-		if c.latency != latency {
-			stage.close()
-			var err error
-			if stage, err = newLossStage(ctx, c.latency); err != nil {
-				return err
-			}
-			latency = c.latency
-		}
-		if err := stage.measure(ctx, r, c); err != nil {
+// benchLoss shows, for streams of one latency, how much of the sound a listener off the
+// LAN has to make up, against what its line loses, and what healing costs.
+func benchLoss(latency time.Duration) func(context.Context, *results) error {
+	return func(ctx context.Context, r *results) error {
+		stage, err := newLossStage(ctx, latency)
+		if err != nil {
 			return err
 		}
+		defer stage.close()
+		for _, c := range lossCases(latency) {
+			if err := stage.measure(ctx, r, c); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
-	return nil
 }
 
 type lossStage struct {
@@ -112,13 +107,39 @@ func newLossStage(ctx context.Context, latency time.Duration) (*lossStage, error
 	if err := waitPlaying(ctx, 20*time.Second, s.room); err != nil {
 		return fail(err)
 	}
+	s.calm(ctx, latency)
 	return s, nil
 }
 
-func (s *lossStage) close() {
-	if s != nil {
-		_ = s.world.close()
+// calm waits until what the machine did to the first packets, while programs started,
+// no longer makes the listener wait longer.
+func (s *lossStage) calm(ctx context.Context, latency time.Duration) {
+	wait(ctx, lossSettle)
+	for end := time.Now().Add(lossCalm); ctx.Err() == nil && time.Now().Before(end); wait(ctx, time.Second) {
+		now, err := s.room.status()
+		if err == nil && now.Path != nil && now.Path.BufferMS < 1000*latency.Seconds()+lossNear {
+			return
+		}
 	}
+}
+
+func (s *lossStage) close() { _ = s.world.close() }
+
+// lossReading is how things stand at a moment.
+type lossReading struct {
+	at     time.Time
+	room   control.Status
+	copies float64 // that the relay sent to its only listener
+}
+
+func (s *lossStage) read() (l lossReading, err error) {
+	if l.room, err = s.room.status(); err != nil {
+		return l, err
+	}
+	l.at = time.Now()
+	counts, err := s.world.relay.relayCounts()
+	l.copies = counts["packets_sent_total"] + counts["resent_total"]
+	return l, err
 }
 
 // measure lets the line be bad for a while.
@@ -129,36 +150,43 @@ func (s *lossStage) measure(ctx context.Context, r *results, c lossCase) error {
 		}
 	}
 	wait(ctx, lossSettle)
-	before, err := s.room.status()
+	before, err := s.read()
 	if err != nil {
 		return err
 	}
 	wait(ctx, lossFor)
-	after, err := s.room.status()
+	after, err := s.read()
 	if err != nil {
 		return err
 	}
-	frames := float64(after.Packets.Concealed - before.Packets.Concealed)
-	name := fmt.Sprintf("%v, %s: made up", c.latency, c.what)
-	made := 100 * frames / (48000 * lossFor.Seconds())
-	if c.bar > 0 {
-		r.atMost(name, made, c.bar, "%")
-	} else {
-		r.add(name, made, "%")
-	}
-	r.add(strings.TrimSuffix(name, "made up")+"sent besides", 100*overhead(before, after), "%")
+	c.report(r, before, after)
 	return ctx.Err()
 }
 
-// overhead is what came besides each packet of the stream once, as a share.
-func overhead(before, after control.Status) float64 {
-	if before.Path == nil || after.Path == nil {
-		return 0
+// report adds what a case has shown.
+func (c lossCase) report(r *results, before, after lossReading) {
+	name := fmt.Sprintf("%v, %s: ", c.latency, c.what)
+	a, b := after.room.Packets, before.room.Packets
+	made := 100 * float64(a.Concealed-b.Concealed) / (48000 * after.at.Sub(before.at).Seconds())
+	if c.bar > 0 {
+		r.atMost(name+"made up", made, c.bar, "%")
+	} else {
+		r.add(name+"made up", made, "%")
 	}
-	grew := func(now, then uint64) float64 { return max(0, float64(now)-float64(then)) } // another way counts anew
-	extra := grew(after.Path.Parity, before.Path.Parity) + grew(after.Packets.Duplicate, before.Packets.Duplicate) + grew(after.Path.Repaired, before.Path.Repaired)
-	return extra / max(1, grew(after.Packets.Received, before.Packets.Received))
+	if after.room.Stream == nil || after.room.Path == nil {
+		return
+	}
+	packets := 1000 * after.at.Sub(before.at).Seconds() / after.room.Stream.PacketMS
+	r.add(name+"packets that were not there in time", 100*grew(a.Lost, b.Lost)/packets, "%")
+	r.add(name+"times that the sound device ran dry", grew(after.room.Output.Xruns, before.room.Output.Xruns), "")
+	r.add(name+"sent besides, from relay to listener", 100*((after.copies-before.copies)/packets-1), "%")
+	r.add(name+"delay that 1 in 100 packets exceeds", after.room.Path.JitterMS, "ms")
+	r.add(name+"packets wait for", after.room.Path.BufferMS, "ms")
+	r.add(name+"of that, in the sound device", after.room.Timing.QueuedMS, "ms")
 }
+
+// grew is how much a counter grew that may have begun anew.
+func grew(now, then uint64) float64 { return max(0, float64(now)-float64(then)) }
 
 // wait lets time pass, or not when the context ends.
 func wait(ctx context.Context, d time.Duration) {

@@ -28,9 +28,14 @@ func benchRelay(ctx context.Context, r *results) error {
 	return errors.Join(errs...)
 }
 
-// relayCounts reads the relay's counters.
+// counts reads the relay's counters.
 func (p *relayProcess) counts() (map[string]float64, error) {
-	response, err := http.Get("http://" + p.http + "/metrics")
+	return readMetrics(http.DefaultClient, "http://"+p.http+"/metrics", "tutti_relay_")
+}
+
+// readMetrics reads counters whose names begin with prefix, which is left out.
+func readMetrics(client *http.Client, url, prefix string) (map[string]float64, error) {
+	response, err := client.Get(url)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +43,7 @@ func (p *relayProcess) counts() (map[string]float64, error) {
 	found := map[string]float64{}
 	for s := bufio.NewScanner(response.Body); s.Scan(); {
 		if name, value, ok := strings.Cut(s.Text(), " "); ok {
-			found[strings.TrimPrefix(name, "tutti_relay_")], _ = strconv.ParseFloat(value, 64)
+			found[strings.TrimPrefix(name, prefix)], _ = strconv.ParseFloat(value, 64)
 		}
 	}
 	return found, nil

@@ -112,3 +112,8 @@ func (w *world) startRelay(ctx context.Context, config string) error {
 	m.process, err = m.host.Start(m.cmd)
 	return err
 }
+
+// relayCounts reads the counters of the relay on this machine.
+func (m *machine) relayCounts() (map[string]float64, error) {
+	return readMetrics(m.client, "http://127.0.0.1:5102/metrics", "tutti_relay_")
+}

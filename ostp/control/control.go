@@ -99,6 +99,11 @@ type Health struct {
 	ConcealedFrames         uint32
 	Margin                  time.Duration // how long before its instant the last packet came
 	Burst                   time.Duration // media time of the longest run of packets lost on the way since the last report
+	// Mend is how long after its turn to arrive a lost packet is still of use, and Asks
+	// how often it can be asked for within that. A Mend of 0 says nothing of either.
+	Mend  time.Duration
+	Asks  uint8
+	Queue time.Duration // that the output is kept filled with; 0: it does not say
 }
 
 // AppendReport appends a compound RR + SDES + APP, and XR with the IDMS block

@@ -92,6 +92,8 @@ func (e *Explanation) receiver(r *control.Receiver) {
 		e.add("TUTI.late", "%v ± %v", h.Late, h.Bound)
 		e.add("TUTI.resampling", "%+.1f ppm", h.PPM)
 		e.add("TUTI.latency", "%v, trim %v, margin %v", h.Latency, h.Trim, h.Margin)
+		e.add("TUTI.queue", "%v", h.Queue)
+		e.add("TUTI.mending", "within %v, asking %d times", h.Mend, h.Asks)
 		e.add("TUTI.lost", "%d packets, longest run %v; %d frames concealed", h.LostPackets, h.Burst, h.ConcealedFrames)
 	}
 	if r.PresentedAt != 0 {

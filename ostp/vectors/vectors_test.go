@@ -113,7 +113,7 @@ func counted(t *testing.T, all []*vector, want int) {
 // Each file is read by one of the tests.
 func TestEveryVectorIsRun(t *testing.T) {
 	n := 0
-	for _, key := range []string{"packet", "line", "data"} {
+	for _, key := range []string{"packet", "line", "data", "report"} {
 		n += len(readVectors(t, key))
 	}
 	files, _ := filepath.Glob("*.txt")

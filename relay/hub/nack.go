@@ -6,7 +6,7 @@ import (
 
 // How much a member may ask for again.
 const (
-	nackEvery = 5e6 // ns for each sequence number: 200 a second
+	nackEvery = 2.5e6 // ns for each sequence number: 400 a second
 	nackBurst = 128
 )
 

@@ -44,6 +44,9 @@ type Format struct {
 	Codec   codec.Params
 	Latency time.Duration
 	Anchor  servo.Anchor
+	// Queue is how much of the latency is to wait in the device, where no more can be
+	// mended. 0: as much as the player thinks right.
+	Queue time.Duration
 }
 
 // Engine plays one stream on one card. Make it with New.

@@ -26,25 +26,22 @@ func (h *healing) shape(packet, latency time.Duration, now time.Time) {
 }
 
 // with takes a data packet in and returns the parity that leaves beside it: a block's
-// leaves along with the data of the next, evenly, so that one burst does not take both.
-// It is valid until the next call.
+// first beside its last data, the others along with the data of the next, so that one
+// burst does not take all. It is valid until the next call.
 func (h *healing) with(b []byte) [][]byte {
 	if !h.on && len(h.waiting) == 0 || ostp.ParsePacket(&h.packet, b) != nil {
 		return nil
+	}
+	made, _ := h.encoder.Add(&h.packet) // fails for no shape that was accepted
+	for i := range made {
+		if b, err := ostp.AppendPacket(nil, &made[i]); err == nil {
+			h.waiting = append(h.waiting, b)
+		}
 	}
 	h.out = h.out[:0]
 	if len(h.waiting) > 0 {
 		h.out = append(h.out, h.waiting[0])
 		h.waiting = h.waiting[1:]
-	}
-	made, err := h.encoder.Add(&h.packet)
-	if err != nil {
-		return h.out
-	}
-	for i := range made {
-		if b, err := ostp.AppendPacket(nil, &made[i]); err == nil {
-			h.waiting = append(h.waiting, b)
-		}
 	}
 	return h.out
 }

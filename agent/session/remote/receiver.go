@@ -17,15 +17,11 @@ import (
 	"github.com/tutti-audio/tutti/sync/arrival"
 	"github.com/tutti-audio/tutti/sync/offset"
 	"github.com/tutti-audio/tutti/sync/playout"
-	"github.com/tutti-audio/tutti/sync/servo"
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
 
 const (
-	pollEvery  = time.Second // for a source to describe its stream
-	clockEvery = 20 * time.Millisecond
-	lookEvery  = 250 * time.Millisecond
-	chaseEvery = 2 * time.Millisecond
+	pollEvery = time.Second // for a source to describe its stream
 )
 
 // Path is what a receiver feeds: a path of the merged stream.
@@ -78,6 +74,7 @@ type Receiver struct {
 	tags   atomic.Pointer[describe.Tags]
 	news   chan struct{} // the description is another
 	lost   chan struct{} // something is to be asked for
+	gone   chan struct{} // something was given up
 
 	mu      sync.Mutex // of what follows; the reading goroutine holds it briefly
 	gaps    gaps
@@ -103,7 +100,7 @@ type Receiver struct {
 
 // Join opens the way and waits until a source plays on the channel.
 func Join(ctx context.Context, c ReceiverConfig) (*Receiver, error) {
-	r := &Receiver{config: c, news: make(chan struct{}, 1), lost: make(chan struct{}, 1)}
+	r := &Receiver{config: c, news: make(chan struct{}, 1), lost: make(chan struct{}, 1), gone: make(chan struct{}, 1)}
 	r.ctx, r.cancel = context.WithCancelCause(ctx)
 	r.stop = c.Member.Follow(r.follow)
 	var err error
@@ -141,6 +138,8 @@ func (r *Receiver) begin() (err error) {
 	}
 	r.mu.Lock()
 	r.stream = *stream
+	r.gaps.packet = timebase.Media(stream.Frames).Duration()
+	r.buffer.device = queue(stream.Latency)
 	r.mu.Unlock()
 	r.tags.Store(&stream.Tags)
 	r.ready.Store(true)
@@ -175,10 +174,7 @@ func (r *Receiver) describe() (*describe.Stream, error) {
 // follow takes in what the relay says.
 func (r *Receiver) follow(l line.Line) {
 	if _, ok := l.(line.Description); ok {
-		select {
-		case r.news <- struct{}{}:
-		default:
-		}
+		poke(r.news)
 	}
 }
 
@@ -263,98 +259,30 @@ func (r *Receiver) accept(p *ostp.Packet, at timebase.Local, recovered bool) {
 	missing := len(r.gaps.missing)
 	if !r.gaps.any { // what other paths have not brought, this one may
 		if latest, ok := r.config.Path.Latest(); ok && p.Sequence()-latest < mostMissing {
-			r.gaps.note(latest, at)
+			r.gaps.note(latest, at, at, false)
 		}
 	}
-	repaired := r.gaps.note(p.Sequence(), at)
+	sent, turn := r.stream.HouseAt(timebase.Media(r.media.Near(p.MediaTimestamp))), at
+	if r.clock.Packets() > 0 {
+		turn = at.Add(-r.clock.HouseAt(at).Sub(sent))
+	}
+	repaired := r.gaps.note(p.Sequence(), turn, at, recovered)
 	if len(r.gaps.missing) > missing {
-		select {
-		case r.lost <- struct{}{}:
-		default:
-		}
+		poke(r.lost)
 	}
 	if !repaired && !recovered {
-		media := timebase.Media(r.media.Unwrap(p.MediaTimestamp))
-		r.buffer.came(r.clock.Add(r.stream.HouseAt(media), at), at)
+		r.media.Unwrap(p.MediaTimestamp)
+		r.buffer.came(r.clock.Add(sent, at), at)
 	}
 	r.config.Path.Queue(p, at)
 	r.tellTime(at)
 }
 
-// tellTime tells the path how house time runs, and starts it. Callers hold mu.
-func (r *Receiver) tellTime(at timebase.Local) {
-	if r.clock.Packets() == 0 || r.started && at.Sub(r.told) < clockEvery {
-		return
-	}
-	r.told = at
-	wait, leap := r.buffer.length(&r.clock, r.least(), r.way.RoundTrip(), at)
-	goal := r.clock.Estimate(at).Moved(r.stream.Latency - wait)
-	if leap {
-		r.config.Path.Leap(goal)
-	} else {
-		r.config.Path.SetClock(goal)
-	}
-	if r.started {
-		return
-	}
-	r.started = true
-	err := r.config.Path.Start(playout.Format{
-		Codec: decoderFor(&r.stream), Latency: r.stream.Latency, Anchor: servo.Anchor{House: r.stream.HouseAt(0)},
-	}, nil)
-	if err != nil {
-		r.cancel(err)
-	}
-}
-
-// least is how long packets wait at least.
-func (r *Receiver) least() time.Duration {
-	if r.config.Hold == nil {
-		return r.stream.Latency
-	}
-	hold := r.config.Hold()
-	if hold > 0 {
-		hold += 2 * r.way.RoundTrip()
-	}
-	return max(r.stream.Latency, hold)
-}
-
-// chase asks for what is missing while that can still be in time.
-func (r *Receiver) chase() {
-	tick := time.NewTicker(chaseEvery)
-	defer tick.Stop()
-	var missing []uint16
-	var out []byte
-	var asks uint32
-	for {
-		select {
-		case <-r.ctx.Done():
-			return
-		case <-r.lost:
-		}
-		for left := 1; left > 0; {
-			select {
-			case <-r.ctx.Done():
-				return
-			case <-tick.C:
-			}
-			now := r.config.Clock.Now()
-			r.mu.Lock()
-			missing = r.gaps.due(missing[:0], now, r.way.RoundTrip(), r.buffer.now)
-			left = len(r.gaps.missing)
-			ask := ostp.Packet{StreamID: r.stream.StreamID}
-			ask.SetSequence(asks)
-			ask.SSRC, ask.PayloadType = r.stream.SSRC, uint8(ostp.NACK)
-			r.mu.Unlock()
-			if len(missing) == 0 {
-				continue
-			}
-			ask.Payload, _ = ostp.AppendNACK(ask.Payload[:0], missing)
-			if b, err := ostp.AppendPacket(out[:0], &ask); err == nil {
-				out = b
-				asks++
-				_ = r.way.Write(b)
-			}
-		}
+// poke wakes who waits for c.
+func poke(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
 

@@ -4,7 +4,8 @@
 // Both are members of a channel at the relay (docs/spec, section 5). A membership has
 // one goroutine that reads and one that keeps it alive; lines and media share its
 // socket. What is lost is asked for again while that can still be in time (NACK), and
-// recovered from parity (ostp/fec). The house's time is what the quickest packets tell
+// recovered from parity (ostp/fec), of which the source sends as much as listeners need
+// by what they report. The house's time is what the quickest packets tell
 // (sync/arrival), and playout waits for as long as 99 of 100 packets need.
 //
 // Everything owns its goroutines and sockets; Close waits for them.

@@ -7,10 +7,13 @@ import (
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
 
-const reportEvery = time.Second
+const (
+	reportEvery = time.Second
+	leastReport = 250 * time.Millisecond
+)
 
 // report tells the source how its stream arrives and what is presented, until the
-// receiver ends.
+// receiver ends: every second, and as soon as something was given up.
 func (r *Receiver) report() {
 	tick := time.NewTicker(reportEvery)
 	defer tick.Stop()
@@ -19,12 +22,19 @@ func (r *Receiver) report() {
 		case <-r.ctx.Done():
 			return
 		case <-tick.C:
+		case <-r.gone:
+			tick.Reset(reportEvery)
 		}
 		report, ok := r.account()
 		if !ok {
 			continue
 		}
 		r.config.Path.Report(&report, &r.stream)
+		if q := report.Health.Queue; q > 0 {
+			r.mu.Lock()
+			r.buffer.device = q
+			r.mu.Unlock()
+		}
 		if b, err := control.AppendReport(nil, report); err == nil {
 			_ = r.way.Write(b)
 		}
@@ -40,17 +50,23 @@ func (r *Receiver) account() (report control.Receiver, ok bool) {
 	}
 	now := r.config.Clock.Now()
 	b := r.before
+	if now.Sub(b.at) < leastReport {
+		return report, false
+	}
 	next := loss{at: now, expected: r.gaps.expect, lost: r.gaps.lost + r.gaps.came + r.counts.Recovered, gaveUp: r.gaps.lost}
 	if next.expected > b.expected {
 		next.share = min(1, float64(next.lost-b.lost)/float64(next.expected-b.expected))
 		next.residual = min(1, float64(next.gaveUp-b.gaveUp)/float64(next.expected-b.expected))
 	}
 	r.before = next
-	packet := timebase.Media(r.stream.Frames).Duration()
+	path := r.path()
+	r.buffer.account(next.share, next.residual, path.again(), now)
 	report = control.Receiver{
 		SSRC: r.config.SSRC, Stream: r.stream.SSRC, ID: r.config.ID, FractionLost: uint8(255 * next.share), Lost: uint32(r.gaps.lost),
 		HighestSequence: uint32(r.gaps.highest), Jitter: uint32(r.clock.Delay(0.5).Seconds() * timebase.Rate),
 	}
-	report.Health.Burst = time.Duration(r.gaps.longest()) * packet
+	report.Health.Burst = time.Duration(r.gaps.longest()) * r.gaps.packet
+	report.Health.Asks = uint8(r.gaps.asks(path))
+	report.Health.Mend = max(path.usable-r.clock.Delay(missShare), time.Microsecond)
 	return report, true
 }

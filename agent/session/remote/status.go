@@ -46,7 +46,7 @@ type Quality struct {
 func (r *Receiver) Quality() Quality {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return Quality{RoundTrip: r.way.RoundTrip(), Jitter: r.clock.Delay(missShare), Buffer: r.buffer.now, Loss: r.before.share}
+	return Quality{RoundTrip: r.way.RoundTrip(), Jitter: r.clock.Delay(missShare), Buffer: r.buffer.actual, Loss: r.before.share}
 }
 
 // loss is what was lost until some time, and the share of the time before.
@@ -121,5 +121,5 @@ func (r *Receiver) Clock() offset.Estimate {
 	if r.clock.Packets() == 0 {
 		return offset.Estimate{}
 	}
-	return r.clock.Estimate(r.last).Moved(r.stream.Latency - r.buffer.now)
+	return r.clock.Estimate(r.last).Moved(r.stream.Latency - r.buffer.goal)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/tutti-audio/tutti/ostp"
 	"github.com/tutti-audio/tutti/ostp/control"
 	"github.com/tutti-audio/tutti/ostp/describe"
+	"github.com/tutti-audio/tutti/ostp/fec"
 	"github.com/tutti-audio/tutti/ostp/ladder"
 	"github.com/tutti-audio/tutti/ostp/line"
 	"github.com/tutti-audio/tutti/sync/timebase"
@@ -160,22 +161,27 @@ func (u *Uplink) say(problem string) {
 	}
 }
 
-// Send gives one packet to the relay. It belongs to the goroutine that paces.
-func (u *Uplink) Send(b []byte) {
+// Send gives one packet to the relay, with the parity that leaves beside it, and returns
+// that for those who hear the source otherwise; it is valid until the next call. It
+// belongs to the goroutine that paces.
+func (u *Uplink) Send(b []byte) (parity [][]byte) {
 	m := u.member.Load()
-	if m == nil {
-		return
+	if m != nil {
+		_ = m.Write(b)
+		u.sent.Add(1)
 	}
-	_ = m.Write(b)
-	u.sent.Add(1)
 	u.mu.Lock()
-	defer u.mu.Unlock()
 	slot := &u.recent[sequenceOf(b)%recentPackets]
 	*slot = append((*slot)[:0], b...)
-	for _, parity := range u.heal.with(b) {
-		_ = m.Write(parity)
-		u.parity.Add(1)
+	parity = u.heal.with(b)
+	u.mu.Unlock()
+	for _, b := range parity {
+		if m != nil {
+			_ = m.Write(b)
+			u.parity.Add(1)
+		}
 	}
+	return parity
 }
 
 // sequenceOf returns the low half of a packet's sequence.
@@ -212,7 +218,13 @@ func (u *Uplink) Heed(b []byte, now time.Time) {
 		clear(u.lost)
 	}
 	u.lost[r.SSRC] = r.Lost
-	u.heal.adapter.Report(r.SSRC, loss, r.Health.Burst, known && r.Lost > before, now)
+	given := 0
+	if known && r.Lost > before {
+		given = int(r.Lost - before)
+	}
+	u.heal.adapter.Report(r.SSRC, fec.Listener{
+		Loss: loss, Burst: r.Health.Burst, Given: given, Mend: r.Health.Mend, Asks: int(r.Health.Asks),
+	}, now)
 	u.heal.shape(timebase.Media(s.Frames).Duration(), s.Latency, now)
 	jitter := time.Duration(float64(r.Jitter) / timebase.Rate * float64(time.Second))
 	if u.config.Bitrate > 0 && u.ladder.Report(loss, jitter, now) {
