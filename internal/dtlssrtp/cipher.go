@@ -26,7 +26,6 @@ type Cipher struct {
 
 	sealing   sync.Mutex
 	out       *srtp.Context
-	gcm       *gcmSealer // of RTP, with the profile that it is for; nil: out
 	outHeader rtp.Header
 
 	opening  sync.Mutex
@@ -48,11 +47,7 @@ func NewCipher(conn *dtls.Conn, client bool) (*Cipher, error) {
 	out, err1 := srtp.CreateContext(c.Keys.LocalMasterKey, c.Keys.LocalMasterSalt, c.Profile)
 	in, err2 := srtp.CreateContext(c.Keys.RemoteMasterKey, c.Keys.RemoteMasterSalt, c.Profile,
 		srtp.SRTPReplayProtection(replayWindow), srtp.SRTCPReplayProtection(replayWindow))
-	sealer, err3 := (*gcmSealer)(nil), error(nil)
-	if c.Profile == srtp.ProtectionProfileAeadAes128Gcm {
-		sealer, err3 = newGCMSealer(c.Keys.LocalMasterKey, c.Keys.LocalMasterSalt)
-	}
-	return &Cipher{profile: c.Profile.String(), out: out, gcm: sealer, in: in}, errors.Join(err1, err2, err3)
+	return &Cipher{profile: c.Profile.String(), out: out, in: in}, errors.Join(err1, err2)
 }
 
 // Profile names the cipher.
@@ -66,9 +61,6 @@ func (c *Cipher) Seal(dst, packet []byte) ([]byte, error) {
 	if ostp.IsRTCP(packet) {
 		var h rtcp.Header
 		return c.out.EncryptRTCP(dst, packet, &h)
-	}
-	if c.gcm != nil {
-		return c.gcm.seal(dst, packet)
 	}
 	return c.out.EncryptRTP(dst, packet, &c.outHeader)
 }
