@@ -37,10 +37,9 @@ func (r *Receiver) chase() {
 
 // asker keeps what requests are made of.
 type asker struct {
-	missing  []uint16
-	packet   ostp.Packet
-	out      []byte
-	sequence uint32
+	missing []uint16
+	packet  ostp.Packet
+	out     []byte
 }
 
 // ask asks for what is due and returns how much is missing.
@@ -57,11 +56,10 @@ func (r *Receiver) ask(a *asker) (missing int) {
 	if len(a.missing) == 0 {
 		return missing
 	}
-	a.packet.SetSequence(a.sequence)
+	a.packet.SetSequence(r.config.Member.nacks.Add(1))
 	a.packet.Payload, _ = ostp.AppendNACK(a.packet.Payload[:0], a.missing)
 	if b, err := ostp.AppendPacket(a.out[:0], &a.packet); err == nil {
 		a.out = b
-		a.sequence++
 		_ = r.way.Write(b)
 	}
 	return missing

@@ -64,6 +64,9 @@ type Member struct {
 	heard  atomic.Int64 // when the relay was last heard, local
 	trip   atomic.Int64 // the shortest of trips, ns
 	unread atomic.Int32 // JOINs since one was answered
+	// nacks numbers the NACKs of all receivers that share this membership: of one SSRC no
+	// number may come twice, or SRTP drops it as a replay, and a key would leak.
+	nacks  atomic.Uint32
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	wait   sync.WaitGroup

@@ -26,6 +26,7 @@ import (
 // stage is a real relay on loopback.
 type stage struct {
 	*testing.T
+	relay    *relay.Relay
 	endpoint Endpoint
 	clock    *hostclock.Clock
 }
@@ -51,7 +52,7 @@ func newStage(t *testing.T, secure bool) *stage {
 	}
 	t.Cleanup(func() { r.Close() })
 	e.UDP, e.HTTP = r.Hub().LocalAddr().Port(), uint16(r.HTTPAddr().(*net.TCPAddr).Port)
-	return &stage{T: t, endpoint: e, clock: hostclock.New(0)}
+	return &stage{T: t, relay: r, endpoint: e, clock: hostclock.New(0)}
 }
 
 func (s *stage) membership(name string) Membership {
@@ -156,8 +157,8 @@ func (s *stage) until(what string, is func() bool) {
 }
 
 // By UDP, DTLS-SRTP, WebSocket and WebSocket over TLS: the stream is described and
-// heard, what got lost before the relay is asked for and comes, and the source's report
-// of it all arrives.
+// heard, what got lost before the relay is asked for and comes, also by a second receiver
+// of the same membership, and the source's report of it all arrives.
 func TestWays(t *testing.T) {
 	dials := map[string]func(context.Context, Membership, func([]byte, timebase.Local)) (*Member, error){"udp": Dial, "websocket": DialWeb}
 	for name, dial := range dials {
@@ -178,7 +179,22 @@ func hearBy(t *testing.T, dial func(context.Context, Membership, func([]byte, ti
 		t.Fatal(err)
 	}
 	defer m.Close()
-	e := new(ear)
+	for range 2 {
+		s.hearOnce(src, m)
+	}
+	if senders := m.Senders(); len(senders) != 1 {
+		t.Errorf("senders %v, want the source", senders)
+	}
+	for _, c := range s.relay.Hub().Counts() {
+		if c.Name == "forged_total" && c.Value > 0 {
+			t.Errorf("the relay took %v packets for forged, or replayed", c.Value)
+		}
+	}
+}
+
+func (s *stage) hearOnce(src *source, m *Member) {
+	t, e := s.T, new(ear)
+	t.Helper()
 	r, err := Join(t.Context(), ReceiverConfig{Member: m, Open: Relayed(m), Clock: s.clock, Path: e, ID: "listener", SSRC: 77})
 	if err != nil {
 		t.Fatal(err)
@@ -206,9 +222,6 @@ func hearBy(t *testing.T, dial func(context.Context, Membership, func([]byte, ti
 		defer src.mu.Unlock()
 		return len(src.lost) == 1
 	})
-	if senders := m.Senders(); len(senders) != 1 {
-		t.Errorf("senders %v, want the source", senders)
-	}
 	if err := r.Close(); err != nil || !e.stopped || !e.started {
 		t.Errorf("closed: %v, started %v, stopped %v", err, e.started, e.stopped)
 	}
