@@ -119,7 +119,7 @@ func (l *listening) possible(m mode.Mode) bool {
 	s := l.speaker
 	switch m {
 	case mode.LAN:
-		return s.config.Source != "" || len(s.nearby.addresses(l.channel, l.house.counts)) > 0
+		return s.config.Source != "" || len(s.nearby.addresses(l.channel, l.house.counts)) > 0 || l.expecting()
 	case mode.P2P, mode.Relay, mode.Web:
 		return s.relay != nil && l.channel != ""
 	}

@@ -21,7 +21,7 @@ func (l *listening) open(ctx context.Context, m mode.Mode) {
 		e := event{mode: m, path: path}
 		switch m {
 		case mode.LAN:
-			e.address = s.choose(ctx, l.house.counts)
+			e.address = l.find(ctx)
 			e.session, e.err = s.joinLAN(ctx, e.address, path, l.claim)
 		case mode.Relay:
 			e.address = s.relay.String()
@@ -58,6 +58,31 @@ func (l *listening) pace() time.Duration {
 		return worrying
 	}
 	return l.house.pace()
+}
+
+// expecting reports whether somebody to hear on the network may be found in a moment:
+// others of the house were there before this speaker was switched on. To wait for them
+// is better than to begin by another way, in a time that is not theirs.
+func (l *listening) expecting() bool {
+	return l.house.mates.Load() && time.Since(l.speaker.since) < expectFor
+}
+
+// expectFor is about as long as discovery takes.
+const expectFor = 400 * time.Millisecond
+
+// find returns the address of the source to play on the network, or nothing.
+func (l *listening) find(ctx context.Context) string {
+	for {
+		address := l.speaker.choose(ctx, l.house.counts)
+		if address != "" || !l.expecting() {
+			return address
+		}
+		select {
+		case <-ctx.Done():
+			return ""
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
 }
 
 // known returns the stream that plays by any way, or nil.
