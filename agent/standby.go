@@ -60,8 +60,9 @@ func (h *household) offer(ctx context.Context, l *listening, r *lan.Receiver) {
 		if err == nil {
 			taken, err = r.OfferStandBy(ctx, offer)
 		}
-		if err != nil {
-			h.speaker.log.Debug("not standing by", "reason", err)
+		if err != nil { // who stands by already goes on: perhaps it is now that the gateway dies
+			h.speaker.log.Debug("no offer to stand by", "reason", err)
+			return
 		}
 		if ctx.Err() != nil { // the ports are closed
 			return

@@ -106,6 +106,10 @@ func (l *listening) take(e event) {
 		return
 	}
 	s := l.speaker
+	if errors.Is(e.err, errGone) && !l.possible(e.mode) { // nobody was found: that is no failure
+		l.shut(e.mode)
+		return
+	}
 	if e.err == nil {
 		stream := e.session.Stream()
 		s.log.Info("joined", "by", e.mode, "channel", stream.Channel, "source", stream.Name, "address", e.address, "codec", stream.Codec, "latency", stream.Latency)
