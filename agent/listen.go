@@ -121,7 +121,7 @@ func (l *listening) possible(m mode.Mode) bool {
 	case mode.LAN:
 		return s.config.Source != "" || len(s.nearby.addresses(l.channel, l.house.counts)) > 0 || l.expecting()
 	case mode.P2P, mode.Relay, mode.Web:
-		return s.relay != nil && l.channel != ""
+		return s.relay != nil && l.channel != "" && !l.expecting()
 	}
 	return false
 }
@@ -133,7 +133,7 @@ func (l *listening) only(m mode.Mode) bool {
 			return false
 		}
 	}
-	return l.ways[m].session != nil && l.lead == m
+	return l.ways[m].session != nil && l.lead == m && !l.expecting()
 }
 
 // decide asks the engine what should be and does it. It reports false when there is

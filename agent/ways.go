@@ -67,8 +67,8 @@ func (l *listening) expecting() bool {
 	return l.house.mates.Load() && time.Since(l.speaker.since) < expectFor
 }
 
-// expectFor is about as long as discovery takes.
-const expectFor = 400 * time.Millisecond
+// expectFor is about as long as it takes to be found and joined.
+const expectFor = 800 * time.Millisecond
 
 // find returns the address of the source to play on the network, or nothing.
 func (l *listening) find(ctx context.Context) string {
