@@ -99,7 +99,9 @@ func (g *Gateway) Begin(r Reign) {
 	}
 	g.mu.Unlock()
 	g.house.Store(house)
-	g.wake()
+	if r.Clock.Samples > 0 { // those of the one before listen
+		g.wake()
+	}
 	g.wait.Go(g.answer)
 	g.wait.Go(g.report)
 }
