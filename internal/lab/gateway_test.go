@@ -48,10 +48,10 @@ func TestGateway(t *testing.T) {
 	time.Sleep(3 * time.Second) // the overlap of ways
 	received, sent, err := h.passed()
 	h.must(err)
-	time.Sleep(5 * time.Second) // and rooms that began by ways of their own are led to the house's time
+	calm := standstill(func() { time.Sleep(5 * time.Second) }) // and rooms are led to the house's time
 	receivedThen, sentThen, err := h.passed()
 	h.must(err)
-	if received, sent = receivedThen-received, sentThen-sent; received < 100 || sent > 1.2*received {
+	if received, sent = receivedThen-received, sentThen-sent; received < 100 || sent > 1.2*received && calm < mostStandstill {
 		t.Errorf("the source sent %g packets, and the relay %g to a house of three", received, sent)
 	}
 
@@ -87,7 +87,9 @@ func TestGateway(t *testing.T) {
 	for _, r := range rooms {
 		r.stop()
 	}
-	h.apart(others[0], others[1], killed, "when the gateway was killed")
+	if stood < mostStandstill {
+		h.apart(others[0], others[1], killed, "when the gateway was killed")
+	}
 }
 
 // Rooms that do not find each other at first each fetch the stream; once they do, one
