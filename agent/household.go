@@ -237,7 +237,7 @@ func (h *household) open(stream describe.Stream) error {
 		return err
 	}
 	h.gateway = g
-	h.server = &http.Server{Handler: g.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10}
+	h.server = descriptionServer(g.Handler())
 	h.wait.Go(func() {
 		if err := h.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			s.log.Error("the description is no longer served to the house", "error", err)

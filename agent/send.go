@@ -68,7 +68,7 @@ func Send(c SendConfig) (*Sending, error) {
 		listener.Close()
 		return nil, err
 	}
-	s.server = &http.Server{Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10}
+	s.server = descriptionServer(s.Handler())
 	s.wait.Go(func() {
 		if err := s.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			c.Log.Error("the description is no longer served", "error", err)
@@ -103,6 +103,11 @@ func (s *Sending) announce(c SendConfig) (err error) {
 	}
 	s.service, err = s.node.Announce(service)
 	return err
+}
+
+// descriptionServer serves a description, with limits for whoever asks.
+func descriptionServer(h http.Handler) *http.Server {
+	return &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 8 << 10}
 }
 
 // shortName keeps a name within a DNS label.
