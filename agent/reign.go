@@ -102,7 +102,7 @@ type houseSink struct {
 }
 
 // ledBack is the difference that the player's own servo takes over.
-const ledBack = 50 * time.Microsecond
+const ledBack = 2 * time.Microsecond
 
 // SetClock implements merge.Sink.
 func (s *houseSink) SetClock(e offset.Estimate) {
@@ -113,7 +113,7 @@ func (s *houseSink) SetClock(e offset.Estimate) {
 		s.played.Set(e)
 		s.back = true
 	case s.back && s.played.Wrong(e, now) > ledBack:
-		e = s.played.Follow(e, now)
+		e = s.played.Follow(e, now, offset.Swiftly)
 	default:
 		s.back = false
 	}

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"syscall"
@@ -31,12 +33,13 @@ func benchGateway(ctx context.Context, r *results) error {
 }
 
 func benchHouse(ctx context.Context, r *results, latency time.Duration) error {
-	dir := filepath.Join("build", "bench-gateway")
-	o, err := newOutside(ctx, filepath.Join("build", "tutti"), filepath.Join(dir, latency.String()), "--latency", latency.String(), "tune")
+	dir := filepath.Join("build", "bench-gateway", latency.String())
+	o, err := newOutside(ctx, filepath.Join("build", "tutti"), dir, "--latency", latency.String(), "tune")
 	if err != nil {
 		return err
 	}
 	defer o.world.close()
+	seen := pairing{}
 	if _, _, err := settled(ctx, o.rooms); err != nil {
 		return err
 	}
@@ -63,23 +66,46 @@ func benchHouse(ctx context.Context, r *results, latency time.Duration) error {
 	var offsets []float64
 	for i, a := range o.rooms {
 		for _, b := range o.rooms[:i] {
-			if offsets, err = apart(offsets, a, b, calm); err != nil {
+			if offsets, err = seen.apart(offsets, a, b, calm); err != nil {
 				return err
 			}
 		}
 	}
 	r.apart(named("calm"), offsets)
 	for _, kind := range []string{"killed", "unplugged", "switched off"} {
-		if err := o.deaths(ctx, r, kind, named(kind)); err != nil {
+		if err := o.deaths(ctx, r, seen, kind, named(kind)); err != nil {
 			return err
 		}
 	}
-	return nil
+	title := fmt.Sprintf("a stream from outside at %v: rooms left alone, then around the deaths of nine gateways", latency)
+	return plotAlignment(filepath.Join(dir, "alignment.png"), title, seen.pairs())
+}
+
+// pairing is what was measured of pairs of rooms, by the names of both.
+type pairing map[string]pair
+
+// apart appends how far two rooms were apart in a span, in microseconds, and notes it.
+func (p pairing) apart(dst []float64, a, b *room, during span) ([]float64, error) {
+	all, err := alignedIn(a, b, during, 100*time.Millisecond)
+	both := p[a.name+b.name]
+	both.a, both.b, both.measured = a, b, append(both.measured, all...)
+	p[a.name+b.name] = both
+	for _, at := range all {
+		dst = append(dst, float64(at.Late.Abs())/1e3)
+	}
+	return dst, err
+}
+
+// pairs returns them in the order in which they were measured first.
+func (p pairing) pairs() []pair {
+	return slices.SortedFunc(maps.Values(p), func(a, b pair) int {
+		return cmp.Or(cmp.Compare(a.measured[0].Nanos, b.measured[0].Nanos), cmp.Compare(a.a.name+a.b.name, b.a.name+b.b.name))
+	})
 }
 
 // deaths has the gateway die in one way again and again, and adds what the others made
 // up of the sound.
-func (o *outside) deaths(ctx context.Context, r *results, kind, name string) error {
+func (o *outside) deaths(ctx context.Context, r *results, seen pairing, kind, name string) error {
 	made, worst, jumps := 0.0, 0.0, 0.0
 	var offsets []float64
 	for range gatewayDeaths {
@@ -102,7 +128,7 @@ func (o *outside) deaths(ctx context.Context, r *results, kind, name string) err
 		}
 		wait(ctx, gatewayAfter)
 		s.to = monotonic()
-		if offsets, err = apart(offsets, others[0], others[1], s); err != nil {
+		if offsets, err = seen.apart(offsets, others[0], others[1], s); err != nil {
 			return err
 		}
 		after, err := statuses(others)
@@ -163,15 +189,6 @@ func (r *room) cable(loss float64) error {
 		}
 	}
 	return nil
-}
-
-// apart appends how far two rooms were apart in a span, in microseconds.
-func apart(dst []float64, a, b *room, during span) ([]float64, error) {
-	all, err := alignedIn(a, b, during, 100*time.Millisecond)
-	for _, at := range all {
-		dst = append(dst, float64(at.Late.Abs())/1e3)
-	}
-	return dst, err
 }
 
 // apart adds what apart has found.

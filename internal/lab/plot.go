@@ -29,24 +29,33 @@ func plotAlignment(path, title string, pairs []pair) error {
 	start := pairs[0].measured[0].Nanos
 	low, high := -25.0, 25.0 // never a scale that makes noise look large
 	for i, pr := range pairs {
-		var line, dots plotter.XYs
-		for _, m := range pr.measured {
+		var lines []plotter.XYs // one for each stretch without a pause
+		var dots plotter.XYs
+		for n, m := range pr.measured {
 			y := float64(m.Late) / 1e3
 			low, high = min(low, y*1.1), max(high, y*1.1)
-			line = append(line, plotter.XY{X: float64(m.Nanos-start) / 1e9, Y: y})
+			if n == 0 || m.Nanos-pr.measured[n-1].Nanos > 2e9 {
+				lines = append(lines, nil)
+			}
+			last := &lines[len(lines)-1]
+			*last = append(*last, plotter.XY{X: float64(m.Nanos-start) / 1e9, Y: y})
 		}
 		for _, r := range pr.reported {
 			if r.at >= start {
 				dots = append(dots, plotter.XY{X: float64(r.at-start) / 1e9, Y: float64(r.late) / 1e3})
 			}
 		}
-		l, err := plotter.NewLine(line)
-		if err != nil {
-			return err
+		for n, line := range lines {
+			l, err := plotter.NewLine(line)
+			if err != nil {
+				return err
+			}
+			l.Color, l.Width = palette(i), vg.Points(1.5)
+			p.Add(l)
+			if n == 0 {
+				p.Legend.Add(fmt.Sprintf("%s – %s", pr.b.name, pr.a.name), l)
+			}
 		}
-		l.Color, l.Width = palette(i), vg.Points(1.5)
-		p.Add(l)
-		p.Legend.Add(fmt.Sprintf("%s – %s", pr.b.name, pr.a.name), l)
 		if len(dots) > 0 {
 			s, err := plotter.NewScatter(dots)
 			if err != nil {

@@ -154,7 +154,7 @@ func curtain(rooms []*room) error {
 		fmt.Printf("%-10s %d packets played, %d lost for good, %.0f ms made up, %d jumps   %s\n", r.name, s.Packets.Received, s.Packets.Lost, float64(s.Packets.Concealed)/48, s.Timing.Jumps, r.recording())
 		r.stop()
 	}
-	micros, err := apart(nil, rooms[0], rooms[1], span{to: math.MaxInt64})
+	micros, err := pairing{}.apart(nil, rooms[0], rooms[1], span{to: math.MaxInt64})
 	if err != nil {
 		return fmt.Errorf("comparing Kitchen and Hall: %w", err)
 	}

@@ -84,7 +84,7 @@ func TestShift(t *testing.T) {
 			}
 			clock.Add(p.next())
 			at := p.last
-			e := follow.Follow(clock.Estimate(at), at)
+			e := follow.Follow(clock.Estimate(at), at, offset.Gently)
 			if i > 100 {
 				if step := e.HouseAt(at).Sub(before.HouseAt(at)); step != 0 {
 					t.Fatalf("a step of %v at packet %d", step, i)

@@ -81,14 +81,14 @@ func (c *Course) At(h timebase.House) (l Leg, ok bool) {
 	return Leg{}, false
 }
 
-// Next returns when the leg after the one that holds at h begins.
-func (c *Course) Next(h timebase.House) (from timebase.House, ok bool) {
-	for i := range c.count {
-		if c.legs[i].From > h {
-			return c.legs[i].From, true
+// Next returns the leg after the one that holds at h.
+func (c *Course) Next(h timebase.House) (l Leg, ok bool) {
+	for _, l := range c.legs[:c.count] {
+		if l.From > h {
+			return l, true
 		}
 	}
-	return 0, false
+	return Leg{}, false
 }
 
 // Latest appends the newest legs, n at most, oldest first.

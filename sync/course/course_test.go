@@ -52,8 +52,8 @@ func TestOrder(t *testing.T) {
 	if l, _ := straight.At(start); l != legs[100-kept] {
 		t.Errorf("before the first that is kept holds %+v", l)
 	}
-	if from, ok := straight.Next(start.Add(90 * Every)); !ok || from != legs[91].From {
-		t.Errorf("the next begins at %v", from)
+	if next, ok := straight.Next(start.Add(90 * Every)); !ok || next != legs[91] {
+		t.Errorf("the next is %+v", next)
 	}
 	if got := straight.Latest(nil, 2); len(got) != 2 || got[1] != legs[99] {
 		t.Errorf("the latest are %+v", got)

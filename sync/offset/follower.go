@@ -7,28 +7,6 @@ import (
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
 
-// Known returns an estimate that was made elsewhere: house time at an instant, the
-// drift, how many samples stand behind it, and the standard deviation of house in
-// seconds.
-func Known(at timebase.Local, house timebase.House, drift float64, samples int, sigma float64) Estimate {
-	return Estimate{At: at, House: house, Drift: drift, Samples: samples, varOffset: sigma * sigma}
-}
-
-// Moved returns the estimate with house time later by d.
-func (e Estimate) Moved(d time.Duration) Estimate {
-	e.House = e.House.Add(d)
-	return e
-}
-
-// Through returns the estimate of another clock, which shows there when house time is
-// from, and gains drift seconds in each of the house's.
-func (e Estimate) Through(from, there timebase.House, drift float64) Estimate {
-	since := e.House - from
-	e.House = there + since + timebase.House(math.Round(float64(since)*drift))
-	e.Drift = (1+e.Drift)*(1+drift) - 1
-	return e
-}
-
 const (
 	// MaxLead is how fast a Follower goes from one estimate to another, as a ratio:
 	// a change of pitch by less than a cent, which is not heard, and slow enough for
@@ -37,7 +15,10 @@ const (
 	// LeapBeyond is the difference that a Follower leaps rather than leads over.
 	LeapBeyond = 250 * time.Millisecond
 
-	leadTime = 2.0 // seconds; the last of the difference goes exponentially
+	// Gently and Swiftly are how long the last of a difference takes, which goes
+	// exponentially: gently where the goal itself wanders.
+	Gently  = 2 * time.Second
+	Swiftly = 250 * time.Millisecond
 )
 
 // Follower leads playout from one idea of house time to another without a step:
@@ -49,9 +30,9 @@ type Follower struct {
 	leaps    int
 }
 
-// Follow returns the estimate to play by from l on. It is called often: between two
-// calls playout goes as the first said.
-func (f *Follower) Follow(goal Estimate, l timebase.Local) Estimate {
+// Follow returns the estimate to play by from l on, Gently or Swiftly. It is called
+// more often than that: between two calls playout goes as the first said.
+func (f *Follower) Follow(goal Estimate, l timebase.Local, within time.Duration) Estimate {
 	if goal.Samples == 0 {
 		return f.estimate
 	}
@@ -63,10 +44,10 @@ func (f *Follower) Follow(goal Estimate, l timebase.Local) Estimate {
 		f.estimate = goal
 		return goal
 	}
-	lead := min(max(wrong.Seconds()/leadTime, -MaxLead), MaxLead)
+	lead := min(max(wrong.Seconds()/within.Seconds(), -MaxLead), MaxLead)
 	next := goal
 	next.At, next.House = l, f.estimate.HouseAt(l)
-	next.Drift = goal.Drift + lead
+	next.Drift, next.Led = goal.Drift+lead, goal.Led+lead
 	next.varOffset = goal.sigma(l) * goal.sigma(l)
 	f.estimate = next
 	return next

@@ -75,10 +75,14 @@ type Estimate struct {
 	At        timebase.Local // of the last sample
 	House     timebase.House // house time at At
 	Drift     float64        // house seconds gained per local second
+	Led       float64        // how much of Drift was decided, not estimated: it is exact
 	Samples   int            // how many samples stand behind it; 0 = none
 	RoundTrip time.Duration  // the least one
 
 	varOffset, varDrift, covariance float64 // at At, in s², 1, s
+
+	bendAt timebase.Local // from then on Led is greater by bend; 0: never
+	bend   float64
 }
 
 // Add takes an exchange in and reports whether it was believed.
@@ -229,13 +233,14 @@ func (s sample) weight(now, least, gap float64) float64 {
 // HouseAt returns house time at the local instant l.
 func (e Estimate) HouseAt(l timebase.Local) timebase.House {
 	since := float64(l - e.At)
-	return e.House + timebase.House(l-e.At) + timebase.House(math.Round(since*e.Drift))
+	return e.House + timebase.House(l-e.At) + timebase.House(math.Round(since*e.Drift+e.bent(l)))
 }
 
 // LocalAt returns the local instant of house time h.
 func (e Estimate) LocalAt(h timebase.House) timebase.Local {
 	since := float64(h - e.House)
-	return e.At + timebase.Local(h-e.House) - timebase.Local(math.Round(since*e.Drift/(1+e.Drift)))
+	straight := e.At + timebase.Local(h-e.House) - timebase.Local(math.Round(since*e.Drift/(1+e.Drift)))
+	return straight - timebase.Local(math.Round(e.bent(straight)/(1+e.Drift+e.bend)))
 }
 
 // Interval returns how long to wait before the next exchange: little at first, so

@@ -15,7 +15,9 @@
 // [Timeline] knows which media frame belongs at the DAC at each card frame. It
 // feeds the known rates of both clocks forward and corrects the remaining error
 // slowly, with a ratio that changes linearly within each block: position and
-// rate have no steps, so nothing is heard. Only an error that slewing would take
+// rate have no steps, so nothing is heard. What is decided rather than estimated (a
+// course's legs, a lead) is followed at once and exactly: rooms bend together,
+// however long they have played. Only an error that slewing would take
 // seconds to mend is jumped, and the player crossfades that.
 //
 // Units: local time in seconds or [timebase.Local], positions in frames, rates in

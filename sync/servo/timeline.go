@@ -52,6 +52,7 @@ type Timeline struct {
 	next    timebase.Card // the card frame after the last block
 	pos     float64       // media position there
 	step    float64       // media frames per card frame there
+	own     float64       // of that, what makes up for clocks and errors
 	forward float64       // fed-forward step, smoothed
 	age     float64       // seconds since the start or the last jump
 	blocks  [history]Block
@@ -87,10 +88,13 @@ func (t *Timeline) Target(n timebase.Card) float64 {
 	return float64(t.anchor.Media) + float64(house.Sub(t.anchor.House)-t.delay)*(timebase.Rate/1e9)
 }
 
-// ideal is the step that keeps an error constant.
+// ideal is the step that keeps an error constant, but for what is decided.
 func (t *Timeline) ideal() float64 {
-	return timebase.Rate / t.Card.Rate() * (1 + t.clock.Drift)
+	return timebase.Rate / t.Card.Rate() * (1 + t.clock.Drift) / (1 + t.clock.Led)
 }
+
+// led is what is decided, as a factor on the step at card frame n.
+func (t *Timeline) led(n timebase.Card) float64 { return 1 + t.clock.LedAt(t.Card.LocalAt(n)) }
 
 // Next lays the block of frames card frames from n on. n continues the block
 // before unless the card was restarted. Call it only when Ready.
@@ -102,11 +106,12 @@ func (t *Timeline) Next(n timebase.Card, frames int) Block {
 		if t.running {
 			t.jumps++
 		}
-		t.pos, t.step, t.forward, t.age = target, ideal, ideal, 0
+		t.pos, t.step, t.forward, t.own, t.age = target, ideal*t.led(n), ideal, ideal, 0
 		wrong = 0
 	}
 	seconds := float64(frames) / t.Card.nominal
-	slope := t.steer(wrong, ideal, seconds) / float64(frames)
+	t.steer(wrong, ideal, seconds)
+	slope := (t.own*t.led(n+timebase.Card(frames)) - t.step) / float64(frames)
 	b := Block{From: n, Frames: frames, Jumped: jumped, Track: resample.Track{Pos: t.pos, Step: t.step, Slope: slope}}
 	end := b.Track.At(frames)
 	t.pos, t.step = end.Pos, end.Step
@@ -117,12 +122,12 @@ func (t *Timeline) Next(n timebase.Card, frames int) Block {
 	return b
 }
 
-// steer returns by how much the step is to change over the coming block.
-func (t *Timeline) steer(wrong, ideal, seconds float64) float64 {
+// steer changes the step for the coming block.
+func (t *Timeline) steer(wrong, ideal, seconds float64) {
 	tau := min(max(t.age*settling, fastest), slowest)
 	t.forward += (ideal - t.forward) * (1 - math.Exp(-seconds/(tau*smoothing)))
 	correction := min(max(wrong/(tau*timebase.Rate), -MaxSlew), MaxSlew)
-	return (t.forward + correction - t.step) * (1 - math.Exp(-seconds/(tau*smoothing)))
+	t.own += (t.forward + correction - t.own) * (1 - math.Exp(-seconds/(tau*smoothing)))
 }
 
 // PPM returns the resampling in parts per million: above 0 means that the card

@@ -113,12 +113,12 @@ func (g *Gateway) Lead(goal offset.Estimate) offset.Estimate {
 	now := house.at(l)
 	g.mu.Lock()
 	_, fresh := g.course.Steer(now, course.Leg{From: now, Stream: goal.HouseAt(l), Drift: (1+goal.Drift)/(1+house.drift) - 1})
-	holds, _ := g.course.At(now)
+	e := offset.Known(l, now, house.drift, goal.Samples, 0).Along(&g.course, l)
 	g.mu.Unlock()
 	if fresh {
 		g.announce()
 	}
-	return offset.Known(l, now, house.drift, goal.Samples, 0).Through(holds.From, holds.Stream, holds.Drift)
+	return e
 }
 
 // announce has a report sent at once.

@@ -102,8 +102,9 @@ func (r *Receiver) streamTime(e offset.Estimate, at timebase.Local) offset.Estim
 	if r.stream.Term == 0 {
 		return e
 	}
-	l := r.legAt(e.HouseAt(at))
-	return e.Through(l.From, l.Stream, l.Drift)
+	r.legs.Lock()
+	defer r.legs.Unlock()
+	return e.Along(&r.course, at)
 }
 
 func (r *Receiver) legAt(h timebase.House) course.Leg {
@@ -131,7 +132,7 @@ func (r *Receiver) untilBend(at timebase.Local, d time.Duration) time.Duration {
 	r.legs.Lock()
 	defer r.legs.Unlock()
 	if next, ok := r.course.Next(now); ok {
-		return min(d, next.Sub(now)+time.Millisecond)
+		return min(d, next.From.Sub(now)+time.Millisecond)
 	}
 	return d
 }

@@ -44,7 +44,7 @@ type Sink interface {
 var ErrOther = errors.New("this path brings the stream in another format")
 
 // arrived is the difference in house time that the player's own servo takes over.
-const arrived = 50 * time.Microsecond
+const arrived = 2 * time.Microsecond
 
 // Merge is one stream. Make it with New.
 type Merge struct {
@@ -201,12 +201,20 @@ func (m *Merge) lead() {
 		m.leading = false
 	}
 	if m.leading {
-		goal = m.follower.Follow(goal, now)
+		goal = m.follower.Follow(goal, now, m.reference.within())
 	} else {
 		m.follower.Set(goal)
 		m.leading = !m.reference.exact
 	}
 	m.sink.SetClock(goal)
+}
+
+// within is how long it takes to go the last of a difference to the path's time.
+func (p *Path) within() time.Duration {
+	if p.exact {
+		return offset.Swiftly
+	}
+	return offset.Gently
 }
 
 // refer makes a path the reference. Callers hold mu.
