@@ -49,3 +49,13 @@ func eldest(ctx context.Context, found []string) string {
 	}
 	return found[best]
 }
+
+// doubt has discovery look again at what it found at an address where nobody answers.
+func (s *Speaker) doubt(address string) {
+	if s.node == nil {
+		return
+	}
+	for _, instance := range s.nearby.instances(address) {
+		s.node.Doubt(instance)
+	}
+}

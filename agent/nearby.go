@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sort"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/tutti-audio/tutti/agent/control"
@@ -228,6 +229,18 @@ func (n *nearby) movedTo(ssrc uint32, address string) (now string, moved bool) {
 		now, moved = s.address, true
 	}
 	return now, moved
+}
+
+// instances returns what is announced at an address.
+func (n *nearby) instances(address string) (all []string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for key, s := range n.sources {
+		if instance, _, _ := strings.Cut(key, "\x00"); slices.Contains(s.all, address) && !slices.Contains(all, instance) {
+			all = append(all, instance)
+		}
+	}
+	return all
 }
 
 // forget drops a source that said goodbye, before discovery notices.

@@ -122,6 +122,7 @@ func (l *listening) take(e event) {
 	}
 	if e.mode == mode.LAN && w.session == nil {
 		l.house.noneOnLAN(s.clock.Now())
+		s.doubt(e.address)
 	}
 	if w.session == nil {
 		if l.lead == mode.None {

@@ -26,6 +26,7 @@ type found struct {
 	host     name       // its SRV record's target; "": none
 	tries    int        // how often missing records were asked for
 	retry    time.Time  // when they are asked for next; zero: nothing is missing
+	doubted  time.Time  // when it last was
 	entry    *Entry     // as last told to browsers; nil: not complete
 }
 

@@ -109,6 +109,45 @@ func TestGoodbyeHasASecondOfGrace(t *testing.T) {
 	}
 }
 
+// Who is in doubt and answers stays, without anybody noticing; who does not is gone after
+// three seconds instead of two minutes. To doubt again and again costs no more queries.
+func TestDoubt(t *testing.T) {
+	s := newSim(t, 2, 0)
+	s.engines[0].announce(s.now, speaker("Kitchen"))
+	b := s.browse(1, "_ostp._udp")
+	s.run(10 * time.Second)
+	if len(b.Entries()) != 1 {
+		t.Fatal("not found")
+	}
+	began := s.now
+	for range 20 {
+		s.engines[1].doubt(s.now, "Kitchen")
+		s.run(100 * time.Millisecond)
+	}
+	s.run(8 * time.Second)
+	if len(b.Entries()) != 1 || !b.Entries()[0].Seen.After(began) {
+		t.Error("who answered is gone, or was not heard")
+	}
+	if at, _ := s.messages(1, began, asks(dns.TypeSRV)); len(at) != 1 {
+		t.Errorf("asked %d times, want once", len(at))
+	}
+	s.lose = func(from int) bool { return from == 0 } // it falls silent
+	s.engines[1].doubt(s.now, "Kitchen")
+	s.run(2900 * time.Millisecond)
+	if len(b.Entries()) != 1 {
+		t.Error("gone too early")
+	}
+	s.run(time.Second)
+	if len(b.Entries()) != 0 {
+		t.Error("still there")
+	}
+	s.lose = nil
+	s.run(8 * time.Second) // it is looked for
+	if len(b.Entries()) != 1 {
+		t.Error("not found again")
+	}
+}
+
 func TestKnownAnswersSilence(t *testing.T) {
 	s := newSim(t, 2, 0)
 	s.engines[0].announce(s.now, speaker("Kitchen"))

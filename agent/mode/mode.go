@@ -98,7 +98,7 @@ type track struct {
 	ill      timebase.Local // since when it is open and not well; 0: it is not
 	retry    timebase.Local // not to be opened before
 	backoff  time.Duration
-	failedAt timebase.Local
+	failedAt timebase.Local // when it broke that had been open; 0: never
 }
 
 // Engine decides. The zero value is ready, with nothing leading.
@@ -118,8 +118,12 @@ func (e *Engine) Changes() int { return e.changes }
 func (e *Engine) Failed(m Mode, now timebase.Local) {
 	t := &e.tracks[m]
 	first, most := m.retry()
-	t.backoff = min(max(2*t.backoff, first), most)
-	*t = track{retry: now.Add(t.backoff), backoff: t.backoff, failedAt: now}
+	failedAt := t.failedAt
+	if t.well != 0 || t.ill != 0 {
+		failedAt = now
+	}
+	backoff := min(max(2*t.backoff, first), most)
+	*t = track{retry: now.Add(backoff), backoff: backoff, failedAt: failedAt}
 }
 
 // Decide returns what should be, given what is.

@@ -15,6 +15,7 @@ package merge
 
 import (
 	"errors"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -43,15 +44,25 @@ type Sink interface {
 // ErrOther says that a path brings something else than what plays.
 var ErrOther = errors.New("this path brings the stream in another format")
 
-// arrived is the difference in house time that the player's own servo takes over.
-const arrived = 2 * time.Microsecond
+const (
+	// arrived is the difference in house time that the player's own servo takes over.
+	arrived = 2 * time.Microsecond
+
+	// A stream is young for so long after a silence of so long: then a step is heard
+	// less than being led for minutes. What is less than lesser is led all the same.
+	youngFor = 3 * time.Second
+	silence  = time.Second
+	lesser   = 2 * time.Millisecond
+)
 
 // Merge is one stream. Make it with New.
 type Merge struct {
 	sink   Sink
 	now    func() timebase.Local
 	drains atomic.Pointer[[]func()]
-	latest atomic.Uint64 // sequence of the newest packet, with known set
+	latest atomic.Uint64  // sequence of the newest packet, with known set
+	began  atomic.Int64   // when the first packet after the last silence came, local; 0: none
+	came   timebase.Local // when the last one did; belongs to the drain
 
 	mu        sync.Mutex
 	format    playout.Format
@@ -64,7 +75,7 @@ type Merge struct {
 
 // New returns a stream without paths; now reads the local clock.
 func New(sink Sink, now func() timebase.Local) *Merge {
-	m := &Merge{sink: sink, now: now}
+	m := &Merge{sink: sink, now: now, came: math.MinInt64 / 2}
 	m.drains.Store(&[]func(){})
 	return m
 }
@@ -164,7 +175,20 @@ func (p *Path) Push(packet *ostp.Packet, arrived timebase.Local) {
 	if sequence := packet.Sequence(); !ok || int32(sequence-latest) > 0 {
 		p.merge.latest.Store(uint64(sequence) | known)
 	}
+	if m := p.merge; arrived > m.came {
+		if arrived.Sub(m.came) > silence {
+			m.began.Store(int64(arrived))
+		}
+		m.came = arrived
+	}
 	p.merge.sink.Push(packet, arrived)
+}
+
+// Young reports whether at l the stream is only just being heard, so that a step in its
+// time is the lesser evil.
+func (p *Path) Young(l timebase.Local) bool {
+	began := p.merge.began.Load()
+	return began == 0 || l.Sub(timebase.Local(began)) < youngFor
 }
 
 // SetClock takes the path's newest idea of house time.
@@ -200,7 +224,10 @@ func (m *Merge) lead() {
 	if m.reference.exact && m.follower.Wrong(goal, now) < arrived {
 		m.leading = false
 	}
-	if m.leading {
+	if m.leading && m.reference.Young(now) && m.follower.Wrong(goal, now) > lesser {
+		m.leading = !m.reference.exact
+		m.follower.Set(goal)
+	} else if m.leading {
 		goal = m.follower.Follow(goal, now, m.reference.within())
 	} else {
 		m.follower.Set(goal)

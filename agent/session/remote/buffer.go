@@ -34,7 +34,7 @@ func queue(latency time.Duration) time.Duration {
 
 // buffer decides for how long packets wait: for the stream's latency, or for as long as
 // 99 of 100 need, and on a path that loses some, as mending takes. It grows at once when
-// packets come too late, because that is heard anyway; else playout is led there without
+// packets come too late, because that is heard anyway, and while the stream is young; else playout is led there without
 // being heard, and back after a while.
 type buffer struct {
 	device time.Duration // queued in it
@@ -87,8 +87,9 @@ func (b *buffer) mend(packet, roundTrip time.Duration, at timebase.Local) time.D
 }
 
 // length returns for how long packets are to wait now, and whether playout should go
-// there at once: least at least. mend is how long mending takes.
-func (b *buffer) length(c *arrival.Clock, least, mend time.Duration, at timebase.Local) (wait time.Duration, leap bool) {
+// there at once: least at least. mend is how long mending takes; young says that the
+// stream has only just begun to be heard.
+func (b *buffer) length(c *arrival.Clock, least, mend time.Duration, young bool, at timebase.Local) (wait time.Duration, leap bool) {
 	need := b.device + guard + mend + time.Duration(float64(c.Delay(missShare))*headroom)
 	need = min(max(need, least, leastBuffer), mostBuffer)
 	b.follow(at)
@@ -103,7 +104,7 @@ func (b *buffer) length(c *arrival.Clock, least, mend time.Duration, at timebase
 	case at.Sub(b.less) > shrinkAfter:
 		b.goal, b.less = need, at
 	}
-	if leap = b.goal > b.actual+leapBy && b.late > 2; leap {
+	if leap = b.goal > b.actual+leapBy && (b.late > 2 || young); leap {
 		b.actual, b.late = b.goal, 0
 	}
 	return b.goal, leap

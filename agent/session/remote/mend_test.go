@@ -179,7 +179,7 @@ func (l *wire) accept(p *ostp.Packet, recovered bool) {
 	if !l.gaps.note(p.Sequence(), turn, l.now, recovered) && !recovered {
 		l.buffer.came(l.clock.Add(sent, l.now), l.now)
 	}
-	l.buffer.length(&l.clock, l.latency, l.buffer.mend(l.packet, l.trip, l.now), l.now)
+	l.buffer.length(&l.clock, l.latency, l.buffer.mend(l.packet, l.trip, l.now), false, l.now)
 	l.known[p.Sequence()] = true
 }
 

@@ -30,6 +30,7 @@ type Path interface {
 	Queue(p *ostp.Packet, arrived timebase.Local)
 	SetClock(offset.Estimate)
 	Leap(offset.Estimate)
+	Young(timebase.Local) bool
 	Latest() (sequence uint32, ok bool)
 	Stop()
 	Report(r *control.Receiver, s *describe.Stream)

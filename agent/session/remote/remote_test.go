@@ -130,6 +130,7 @@ func (e *ear) Stop() {
 
 func (e *ear) SetClock(offset.Estimate)                   {}
 func (e *ear) Leap(offset.Estimate)                       {}
+func (e *ear) Young(timebase.Local) bool                  { return false }
 func (e *ear) Latest() (uint32, bool)                     { return 0, false }
 func (e *ear) Report(*control.Receiver, *describe.Stream) {}
 

@@ -16,7 +16,7 @@ func (r *Receiver) tellTime(at timebase.Local) {
 		return
 	}
 	r.told = at
-	wait, leap := r.buffer.length(&r.clock, r.least(), r.buffer.mend(r.gaps.packet, r.way.RoundTrip(), at), at)
+	wait, leap := r.buffer.length(&r.clock, r.least(), r.buffer.mend(r.gaps.packet, r.way.RoundTrip(), at), r.config.Path.Young(at), at)
 	goal := r.clock.Estimate(at).Moved(r.stream.Latency - wait)
 	if leap {
 		r.config.Path.Leap(goal)
