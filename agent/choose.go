@@ -55,7 +55,7 @@ func (s *Speaker) doubt(address string) {
 	if s.node == nil {
 		return
 	}
-	for _, instance := range s.nearby.instances(address) {
+	for _, instance := range s.nearby.doubtful(address) {
 		s.node.Doubt(instance)
 	}
 }

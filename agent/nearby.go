@@ -231,16 +231,24 @@ func (n *nearby) movedTo(ssrc uint32, address string) (now string, moved bool) {
 	return now, moved
 }
 
-// instances returns what is announced at an address.
-func (n *nearby) instances(address string) (all []string) {
+// doubtful returns what is announced at an address where nobody answers, and the other
+// gateways of its channel: one of them may have taken over without this host hearing it.
+func (n *nearby) doubtful(address string) (instances []string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	for key, s := range n.sources {
-		if instance, _, _ := strings.Cut(key, "\x00"); slices.Contains(s.all, address) && !slices.Contains(all, instance) {
-			all = append(all, instance)
+	channels := map[string]bool{}
+	for _, s := range n.sources {
+		if slices.Contains(s.all, address) {
+			channels[s.Channel] = true
 		}
 	}
-	return all
+	for key, s := range n.sources {
+		if slices.Contains(s.all, address) || s.Term != 0 && channels[s.Channel] {
+			instance, _, _ := strings.Cut(key, "\x00")
+			instances = append(instances, instance)
+		}
+	}
+	return instances
 }
 
 // forget drops a source that said goodbye, before discovery notices.

@@ -9,30 +9,47 @@ import (
 
 const (
 	// MaxLead is how fast a Follower goes from one estimate to another, as a ratio:
-	// a change of pitch by less than a cent, which is not heard, and slow enough for
-	// servo.Timeline to follow without a jump.
+	// a change of pitch by less than a cent, which is not heard.
 	MaxLead = 500e-6
 	// LeapBeyond is the difference that a Follower leaps rather than leads over.
 	LeapBeyond = 250 * time.Millisecond
-
-	// Gently and Swiftly are how long the last of a difference takes, which goes
-	// exponentially: gently where the goal itself wanders.
-	Gently  = 2 * time.Second
-	Swiftly = 250 * time.Millisecond
 )
+
+// Pace is how a difference is led over.
+type Pace int
+
+// The paces: Gently for goals that wander themselves, Swiftly for exact ones, and AtOnce
+// for when what plays has only just begun: 3.5 cent for a second.
+const (
+	Gently Pace = iota
+	Swiftly
+	AtOnce
+)
+
+// limits returns the time constant, in seconds, with which the last of a difference
+// goes, and how fast it goes at most, as a ratio.
+func (p Pace) limits() (within, most float64) {
+	switch p {
+	case Swiftly:
+		return 0.25, MaxLead
+	case AtOnce:
+		return 0.25, 2e-3
+	}
+	return 2, MaxLead
+}
 
 // Follower leads playout from one idea of house time to another without a step:
 // when a path becomes quicker, when another path takes over, when more must be
 // buffered. What it returns is the goal, but for a difference that shrinks at no
-// more than MaxLead. The zero value is ready.
+// more than a pace. The zero value is ready.
 type Follower struct {
 	estimate Estimate
 	leaps    int
 }
 
-// Follow returns the estimate to play by from l on, Gently or Swiftly. It is called
-// more often than that: between two calls playout goes as the first said.
-func (f *Follower) Follow(goal Estimate, l timebase.Local, within time.Duration) Estimate {
+// Follow returns the estimate to play by from l on. It is called several
+// times in 0.25 s: between two calls playout goes as the first said.
+func (f *Follower) Follow(goal Estimate, l timebase.Local, p Pace) Estimate {
 	if goal.Samples == 0 {
 		return f.estimate
 	}
@@ -44,7 +61,8 @@ func (f *Follower) Follow(goal Estimate, l timebase.Local, within time.Duration)
 		f.estimate = goal
 		return goal
 	}
-	lead := min(max(wrong.Seconds()/within.Seconds(), -MaxLead), MaxLead)
+	within, most := p.limits()
+	lead := min(max(wrong.Seconds()/within, -most), most)
 	next := goal
 	next.At, next.House = l, f.estimate.HouseAt(l)
 	next.Drift, next.Led = goal.Drift+lead, goal.Led+lead

@@ -49,8 +49,8 @@ const (
 	arrived = 2 * time.Microsecond
 
 	// A stream is young for so long after a silence of so long: then a step is heard
-	// less than being led for minutes. What is less than lesser is led all the same.
-	youngFor = 3 * time.Second
+	// less than being led for minutes. What is less than lesser is led, but faster.
+	youngFor = 5 * time.Second
 	silence  = time.Second
 	lesser   = 2 * time.Millisecond
 )
@@ -224,21 +224,25 @@ func (m *Merge) lead() {
 	if m.reference.exact && m.follower.Wrong(goal, now) < arrived {
 		m.leading = false
 	}
-	if m.leading && m.reference.Young(now) && m.follower.Wrong(goal, now) > lesser {
-		m.leading = !m.reference.exact
+	young := m.reference.Young(now)
+	switch {
+	case m.leading && young && m.follower.Wrong(goal, now) > lesser:
 		m.follower.Set(goal)
-	} else if m.leading {
-		goal = m.follower.Follow(goal, now, m.reference.within())
-	} else {
+	case m.leading:
+		goal = m.follower.Follow(goal, now, m.reference.pace(young))
+	default:
 		m.follower.Set(goal)
 		m.leading = !m.reference.exact
 	}
 	m.sink.SetClock(goal)
 }
 
-// within is how long it takes to go the last of a difference to the path's time.
-func (p *Path) within() time.Duration {
-	if p.exact {
+// pace is how a difference to the path's time is led over.
+func (p *Path) pace(young bool) offset.Pace {
+	switch {
+	case p.exact && young:
+		return offset.AtOnce
+	case p.exact:
 		return offset.Swiftly
 	}
 	return offset.Gently

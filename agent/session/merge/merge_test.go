@@ -230,7 +230,7 @@ func TestTransitions(t *testing.T) {
 	}
 	current := h.ways[0]
 	current.join(m)
-	for range 300 {
+	for range 600 { // it is young no more
 		h.step()
 	}
 	var onLAN []float64
