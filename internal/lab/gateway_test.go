@@ -188,7 +188,7 @@ func (h *household) apart(a, b *room, during span, what string) {
 	slices.Sort(micros)
 	median, most := micros[len(micros)/2], micros[len(micros)-1]
 	h.Logf("%s: %s and %s are apart by %.1f µs (median), %.1f at most", what, a.name, b.name, median, most)
-	if median > 100 || most > 1000 {
+	if median > 200 || most > 2000 {
 		h.Errorf("%s: %s and %s are apart by %.1f µs (median), %.1f at most", what, a.name, b.name, median, most)
 	}
 }
