@@ -39,37 +39,40 @@ func holding(addr netip.Addr) (*net.Interface, error) {
 	return nil, fmt.Errorf("no interface has %v", addr)
 }
 
-// Multicast returns the interface to send multicast from: the named one, or the
-// first that is up, does multicast and has an address; loopback when there is
-// no other.
+// Multicast returns the interface to send multicast from: the named one, or the first
+// that is up, does multicast and has an address, one with a carrier before others;
+// loopback when there is none.
 func Multicast(name string) (*net.Interface, netip.Addr, error) {
 	all, err := net.Interfaces()
 	if err != nil {
 		return nil, netip.Addr{}, err
 	}
-	var loopback *net.Interface
-	for i := range all {
-		ifi := &all[i]
-		if ifi.Flags&net.FlagUp == 0 || name != "" && ifi.Name != name {
-			continue
-		}
-		if name == "" && ifi.Flags&net.FlagLoopback != 0 {
-			loopback = ifi
-			continue
-		}
-		if addr, ok := firstAddr(ifi); ok && (name != "" || ifi.Flags&net.FlagMulticast != 0) {
-			return ifi, addr, nil
-		}
+	usable := func(i net.Interface) bool {
+		return i.Flags&net.FlagMulticast != 0 && i.Flags&net.FlagLoopback == 0
 	}
-	if loopback != nil {
-		if addr, ok := firstAddr(loopback); ok {
-			return loopback, addr, nil
+	carrier := func(i net.Interface) bool { return usable(i) && i.Flags&net.FlagRunning != 0 }
+	loopback := func(i net.Interface) bool { return i.Flags&net.FlagLoopback != 0 }
+	wanted := []func(net.Interface) bool{carrier, usable, loopback}
+	if name != "" {
+		wanted = []func(net.Interface) bool{func(i net.Interface) bool { return i.Name == name }}
+	}
+	for _, fits := range wanted {
+		for i := range all {
+			if addr, ok := firstAddr(&all[i]); ok && all[i].Flags&net.FlagUp != 0 && fits(all[i]) {
+				return &all[i], addr, nil
+			}
 		}
 	}
 	if name != "" {
 		return nil, netip.Addr{}, fmt.Errorf("interface %s is not there, is down or has no address: see `ip address`", name)
 	}
 	return nil, netip.Addr{}, fmt.Errorf("no interface is up: connect the network")
+}
+
+// Carries reports whether an interface that is up and has a carrier has the address.
+func Carries(addr netip.Addr) bool {
+	ifi, err := holding(addr.WithZone(""))
+	return err == nil && ifi.Flags&net.FlagUp != 0 && ifi.Flags&net.FlagRunning != 0
 }
 
 // firstAddr prefers IPv4.

@@ -80,7 +80,9 @@ func (s *Server) listen(c config.TURN, log *slog.Logger) error {
 	if public.Is6() {
 		bind = "::"
 	}
+	q := newQuota()
 	s.turn, err = turn.NewServer(turn.ServerConfig{
+		QuotaHandler: q.allows, EventHandler: q.events(),
 		Realm: realm, AuthHandler: turn.LongTermTURNRESTAuthHandler(s.secret, quiet{}.NewLogger("")), LoggerFactory: quiet{},
 		PacketConnConfigs: []turn.PacketConnConfig{{
 			PacketConn: conn, PermissionHandler: permit(public),

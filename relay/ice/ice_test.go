@@ -129,3 +129,56 @@ func TestElsewhere(t *testing.T) {
 		t.Error(off, err)
 	}
 }
+
+// A session has so many relayed addresses and no more, and those that it gives back are
+// free again.
+func TestQuota(t *testing.T) {
+	s := embedded(t, 600)
+	server := s.Servers("0123456789abcdef")[1]
+	var last net.PacketConn
+	for range mostOfSession {
+		conn, err := allocate(t, server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = conn
+	}
+	if _, err := allocate(t, server); err == nil || !strings.Contains(err.Error(), "486") {
+		t.Errorf("one more: %v, want error 486", err)
+	}
+	if _, err := allocate(t, s.Servers("fedcba9876543210")[1]); err != nil {
+		t.Errorf("another session: %v", err)
+	}
+	if err := last.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for began := time.Now(); ; time.Sleep(20 * time.Millisecond) {
+		if _, err := allocate(t, server); err == nil {
+			break
+		} else if time.Since(began) > 10*time.Second {
+			t.Fatalf("after one was given back: %v", err)
+		}
+	}
+}
+
+// A network is counted as one, whatever its sessions are called.
+func TestQuotaOfNetwork(t *testing.T) {
+	q := newQuota()
+	at := func(ip string, port int) net.Addr { return &net.UDPAddr{IP: net.ParseIP(ip), Port: port} }
+	for i := range mostOfNetwork {
+		if from := at("2001:db8::1:0", i); !q.allows(string(rune('a'+i)), realm, from) {
+			t.Fatalf("only %d", i)
+		}
+		q.add(string(rune('a'+i)), at("2001:db8::1:0", i), 1)
+	}
+	if q.allows("another", realm, at("2001:db8::2:0", 1)) {
+		t.Error("another address of the /64 has more")
+	}
+	if !q.allows("another", realm, at("2001:db8:0:1::1", 1)) || !q.allows("another", realm, at("192.0.2.1", 1)) {
+		t.Error("another network has none")
+	}
+	q.add("a", at("2001:db8::1:0", 1), -1)
+	if !q.allows("another", realm, at("2001:db8::2:0", 1)) {
+		t.Error("what was given back is not free")
+	}
+}

@@ -176,15 +176,16 @@ func (o *outlet) sendFrom(ifi *net.Interface, local netip.Addr) error {
 	return nil
 }
 
-// followAddress moves to another address when the present one is gone, or was
-// loopback for want of a network. Speakers learn it from the description.
+// followAddress moves to another address when the present one is gone or its interface
+// is down (a host that changes from the cable to Wi-Fi, or comes home), or was loopback
+// for want of a network. Speakers learn it from the description.
 func (o *outlet) followAddress() {
 	ifi, local, err := udp.Multicast(o.ifi)
 	before := *o.origin.Load()
 	if err != nil || local == before || local.Is4() != before.Is4() || local.IsLoopback() {
 		return
 	}
-	if !before.IsLoopback() && held(before) {
+	if !before.IsLoopback() && udp.Carries(before) {
 		return
 	}
 	if err := o.sendFrom(ifi, local); err != nil {
@@ -192,18 +193,4 @@ func (o *outlet) followAddress() {
 		return
 	}
 	o.log.Info("sending from this host's new address", "address", local, "before", before, "interface", ifi.Name)
-}
-
-// held reports whether an interface that is up has the address.
-func held(addr netip.Addr) bool {
-	all, err := net.InterfaceAddrs()
-	if err != nil {
-		return true
-	}
-	for _, a := range all {
-		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr() == addr.WithZone("") {
-			return true
-		}
-	}
-	return false
 }
