@@ -22,11 +22,12 @@ const replayWindow = 1024
 // Cipher seals and opens packets of RTP and RTCP with the keys of a handshake. It is
 // safe for concurrent use; nobody holds its locks for long.
 type Cipher struct {
-	profile string
+	sealing sync.Mutex
+	gcm     gcmSealer // of RTP, with the profile that it is for
 
-	sealing   sync.Mutex
-	out       *srtp.Context
+	out       *srtp.Context // of all else
 	outHeader rtp.Header
+	profile   string
 
 	opening  sync.Mutex
 	in       *srtp.Context
@@ -47,7 +48,11 @@ func NewCipher(conn *dtls.Conn, client bool) (*Cipher, error) {
 	out, err1 := srtp.CreateContext(c.Keys.LocalMasterKey, c.Keys.LocalMasterSalt, c.Profile)
 	in, err2 := srtp.CreateContext(c.Keys.RemoteMasterKey, c.Keys.RemoteMasterSalt, c.Profile,
 		srtp.SRTPReplayProtection(replayWindow), srtp.SRTCPReplayProtection(replayWindow))
-	return &Cipher{profile: c.Profile.String(), out: out, in: in}, errors.Join(err1, err2)
+	cipher := &Cipher{profile: c.Profile.String(), out: out, in: in}
+	if c.Profile == srtp.ProtectionProfileAeadAes128Gcm {
+		err1 = errors.Join(err1, cipher.gcm.init(c.Keys.LocalMasterKey, c.Keys.LocalMasterSalt))
+	}
+	return cipher, errors.Join(err1, err2)
 }
 
 // Profile names the cipher.
@@ -62,7 +67,25 @@ func (c *Cipher) Seal(dst, packet []byte) ([]byte, error) {
 		var h rtcp.Header
 		return c.out.EncryptRTCP(dst, packet, &h)
 	}
+	if c.gcm.aead != nil {
+		return c.gcm.seal(dst, packet)
+	}
 	return c.out.EncryptRTP(dst, packet, &c.outHeader)
+}
+
+// Fetch has what sealing for each of many needs brought into the processor's cache, all
+// at once instead of one after the other while they are sealed for. It changes nothing.
+// What it returns is of no use but that the compiler does not leave the reading out.
+func Fetch(all []*Cipher) (sum int) {
+	for _, c := range all {
+		sum += int(c.gcm.salt[0])
+	}
+	for _, c := range all {
+		if c.gcm.aead != nil {
+			sum += c.gcm.aead.NonceSize() // lies between the keys
+		}
+	}
+	return sum
 }
 
 // Open is the inverse of Seal. It fails on packets that are not the other side's, and

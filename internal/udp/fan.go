@@ -24,16 +24,18 @@ func (p *Port) Fan() *Fan {
 }
 
 // SendAll sends one datagram to all names but two, which may be nil, and returns
-// how many the kernel took. What it has no room for after a moment is dropped.
-func (f *Fan) SendAll(b []byte, to []*Name, but, nor *Name) (sent int) {
+// how many the kernel took. What it has no room for after a moment is dropped. The names
+// lie in a row: the kernel reads each of them.
+func (f *Fan) SendAll(b []byte, to []Name, but, nor *Name) (sent int) {
 	if len(b) == 0 {
 		return 0
 	}
 	f.vectors[0].Base = &b[0]
 	f.vectors[0].SetLen(len(b))
 	n := 0
-	for _, name := range to {
-		if name == but || name == nor {
+	for i := range to {
+		name := &to[i]
+		if name.Is(but) || name.Is(nor) {
 			continue
 		}
 		h := &f.out[n].header

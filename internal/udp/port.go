@@ -51,6 +51,11 @@ type Name struct {
 // AddrPort returns the address that n names, IPv4 as IPv4.
 func (n *Name) AddrPort() netip.AddrPort { return addrPort(&n.raw) }
 
+// Is reports whether both name one address; nobody is nil.
+func (n *Name) Is(other *Name) bool {
+	return other != nil && n.raw.Port == other.raw.Port && n.size == other.size && n.raw == other.raw
+}
+
 // ListenPorts opens count sockets on one address. Each reads up to batch datagrams
 // of up to size bytes at a time. An unspecified address is both families', where
 // the system has both.

@@ -50,7 +50,7 @@ func hear(t *testing.T, c *net.UDPConn) string {
 // TestPort: whoever spoke is known by name, and named by address he is the same.
 func TestPort(t *testing.T) {
 	eachPort(t, 100, func(t *testing.T, p *Port, conns []*net.UDPConn) {
-		var names []*Name
+		var names []Name
 		fan := p.Fan()
 		for i, c := range conns {
 			fmt.Fprint(c, i)
@@ -66,16 +66,20 @@ func TestPort(t *testing.T) {
 			if !ok || name.AddrPort() != from.AddrPort() {
 				t.Fatalf("%v is named %v", from.AddrPort(), name.AddrPort())
 			}
-			names = append(names, &name)
+			names = append(names, name)
 		}
-		if sent := fan.SendAll([]byte("all"), names, names[5], nil); sent != len(conns)-1 {
+		if sent := fan.SendAll([]byte("all"), names, &names[5], nil); sent != len(conns)-1 {
 			t.Errorf("sent to %d", sent)
 		}
 		var each [][]byte
 		for i := range conns {
 			each = append(each, fmt.Append(nil, "to ", i))
 		}
-		if sent := fan.SendEach(each, names); sent != len(conns) {
+		var to []*Name
+		for i := range names {
+			to = append(to, &names[i])
+		}
+		if sent := fan.SendEach(each, to); sent != len(conns) {
 			t.Errorf("sent each to %d", sent)
 		}
 		for i, c := range conns {
@@ -83,10 +87,10 @@ func TestPort(t *testing.T) {
 				t.Errorf("client %d heard something else", i)
 			}
 		}
-		if err := p.Send([]byte("one"), names[3]); err != nil || hear(t, conns[3]) != "one" {
+		if err := p.Send([]byte("one"), to[3]); err != nil || hear(t, conns[3]) != "one" {
 			t.Error(err)
 		}
-		if n := testing.AllocsPerRun(20, func() { fan.SendAll(each[0], names, nil, nil); fan.SendEach(each, names) }); n != 0 {
+		if n := testing.AllocsPerRun(20, func() { fan.SendAll(each[0], names, nil, nil); fan.SendEach(each, to) }); n != 0 {
 			t.Errorf("%v allocations per fan-out, want 0", n)
 		}
 	})
@@ -95,10 +99,10 @@ func TestPort(t *testing.T) {
 // TestUnreachable: a destination that the kernel refuses costs the others nothing.
 func TestUnreachable(t *testing.T) {
 	eachPort(t, 2, func(t *testing.T, p *Port, conns []*net.UDPConn) {
-		var names []*Name
+		var names []Name
 		for _, a := range []netip.AddrPort{conns[0].LocalAddr().(*net.UDPAddr).AddrPort(), netip.AddrPortFrom(conns[0].LocalAddr().(*net.UDPAddr).AddrPort().Addr(), 0), conns[1].LocalAddr().(*net.UDPAddr).AddrPort()} {
 			if n, ok := p.Name(a); ok {
-				names = append(names, &n)
+				names = append(names, n)
 			}
 		}
 		if sent := p.Fan().SendAll([]byte("x"), names, nil, nil); sent != 2 {

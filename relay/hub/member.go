@@ -91,35 +91,44 @@ func (m *member) same(other *member) bool {
 // spend takes size bytes from the budget of a member that did not prove itself.
 func (m *member) spend(size int) bool { return m.proven.Load() || m.budget.Add(-int64(size)) >= 0 }
 
-// audience is who hears a channel. It is never changed, only replaced.
+// audience is who hears a channel. It is never changed, only replaced. What a packet
+// needs of its listeners lies in a row: thousands of them do not fit into the processor's
+// cache.
 type audience struct {
-	plain   []*udp.Name // those who take FEC first
-	fec     int         // how many those are
-	metered []*member   // did not prove themselves
-	sealed  []*member   // by DTLS-SRTP
-	sinks   []*member
+	plain     []udp.Name // those who take FEC first
+	fec       int        // how many those are
+	metered   []*member  // did not prove themselves
+	sealed    []sealedTo // by DTLS-SRTP, those who take FEC first
+	sealedFEC int
+	sinks     []*member
 }
 
 func newAudience(members []*member) *audience {
 	a := new(audience)
-	var others []*udp.Name
-	for _, m := range members {
-		m.fec.Store(m.options.FEC)
-		switch {
-		case m.deaf || m.options.Quiet:
-		case m.sealed != nil:
-			a.sealed = append(a.sealed, m)
-		case m.sink != nil:
-			a.sinks = append(a.sinks, m)
-		case !m.proven.Load():
-			a.metered = append(a.metered, m)
-		case m.options.FEC:
-			a.plain = append(a.plain, m.name)
-		default:
-			others = append(others, m.name)
+	for _, fec := range []bool{true, false} {
+		for _, m := range members {
+			if m.options.FEC == fec {
+				a.add(m)
+			}
+		}
+		if fec {
+			a.fec, a.sealedFEC = len(a.plain), len(a.sealed)
 		}
 	}
-	a.fec = len(a.plain)
-	a.plain = append(a.plain, others...)
 	return a
+}
+
+func (a *audience) add(m *member) {
+	m.fec.Store(m.options.FEC)
+	switch {
+	case m.deaf || m.options.Quiet:
+	case m.sealed != nil:
+		a.sealed = append(a.sealed, sealedTo{m.sealed.Cipher, *m.name})
+	case m.sink != nil:
+		a.sinks = append(a.sinks, m)
+	case !m.proven.Load():
+		a.metered = append(a.metered, m)
+	default:
+		a.plain = append(a.plain, *m.name)
+	}
 }

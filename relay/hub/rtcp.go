@@ -39,7 +39,7 @@ func (w *worker) report(m *member, b []byte, now int64) {
 		w.counts.Reports.Add(1)
 		a := c.audience.Load()
 		w.fan.SendAll(b, a.plain, m.name, source.name)
-		w.reportSealed(a, m, b)
+		w.forwardSealed(a.sealed, b, m.name, source.name)
 		w.forwardOthers(a, m, b, false)
 	case c.reports.allow(now, reportsEvery, reportsBurst):
 		w.counts.Reports.Add(1)

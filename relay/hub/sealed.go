@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/tutti-audio/tutti/internal/dtlssrtp"
+	"github.com/tutti-audio/tutti/internal/udp"
 	"github.com/tutti-audio/tutti/ostp"
 	"github.com/tutti-audio/tutti/relay/secure"
 )
@@ -84,50 +85,49 @@ func (w *worker) sealedMedia(m *member, b []byte, now int64) {
 	w.media(m, w.clear, now)
 }
 
-// forwardSealed protects a copy for each member by DTLS-SRTP and sends them, a batch
-// at a time.
-func (w *worker) forwardSealed(a *audience, from *member, b []byte, isFEC bool) (sent int) {
-	n := 0
-	for _, m := range a.sealed {
-		if m.same(from) || isFEC && !m.fec.Load() {
-			continue
-		}
-		if w.seal(n, m, b) {
-			n++
-		}
-		if n == sealBatch {
-			sent += w.fan.SendEach(w.seals[:n], w.sealed[:n])
-			n = 0
-		}
-	}
-	return sent + w.fan.SendEach(w.seals[:n], w.sealed[:n])
+// sealedTo is a listener by DTLS-SRTP.
+type sealedTo struct {
+	cipher *dtlssrtp.Cipher
+	name   udp.Name
 }
 
-// seal protects b for one member into place n of the batch.
-func (w *worker) seal(n int, m *member, b []byte) bool {
+// forwardSealed protects a copy for each listener but two, which may be nil, and sends
+// them, a batch at a time.
+func (w *worker) forwardSealed(to []sealedTo, b []byte, but, nor *udp.Name) (sent int) {
+	for len(to) > 0 {
+		batch := to[:min(len(to), sealBatch)]
+		to = to[len(batch):]
+		for i := range batch {
+			w.ciphers[i] = batch[i].cipher
+		}
+		w.fetched += dtlssrtp.Fetch(w.ciphers[:len(batch)])
+		n := 0
+		for i := range batch {
+			if l := &batch[i]; !l.name.Is(but) && !l.name.Is(nor) && w.seal(n, l.cipher, &l.name, b) {
+				n++
+			}
+		}
+		sent += w.fan.SendEach(w.seals[:n], w.sealed[:n])
+	}
+	return sent
+}
+
+// seal protects b for one listener into place n of the batch.
+func (w *worker) seal(n int, c *dtlssrtp.Cipher, name *udp.Name, b []byte) bool {
 	if need := len(b) + dtlssrtp.Overhead; cap(w.seals[n]) < need {
 		w.seals[n] = make([]byte, max(need, 1500))
 	}
-	p, err := m.sealed.Seal(w.seals[n], b)
+	p, err := c.Seal(w.seals[n], b)
 	if err != nil {
 		return false
 	}
-	w.seals[n], w.sealed[n] = p, m.name
+	w.seals[n], w.sealed[n] = p, name
 	return true
 }
 
 // passSealed sends one packet to one member.
 func (w *worker) passSealed(m *member, b []byte) {
-	if w.seal(0, m, b) {
+	if w.seal(0, m.sealed.Cipher, m.name, b) {
 		_ = w.port.Send(w.seals[0], m.name)
-	}
-}
-
-// reportSealed sends the source's RTCP to all by DTLS-SRTP.
-func (w *worker) reportSealed(a *audience, from *member, b []byte) {
-	for _, m := range a.sealed {
-		if !m.same(from) {
-			w.passSealed(m, b)
-		}
 	}
 }

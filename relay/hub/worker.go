@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/tutti-audio/tutti/internal/dtlssrtp"
 	"github.com/tutti-audio/tutti/internal/udp"
 	"github.com/tutti-audio/tutti/ostp"
 	"github.com/tutti-audio/tutti/ostp/line"
@@ -34,6 +35,8 @@ type worker struct {
 	clear   []byte // what was unprotected
 	seals   [sealBatch][]byte
 	sealed  [sealBatch]*udp.Name
+	ciphers [sealBatch]*dtlssrtp.Cipher
+	fetched int
 }
 
 func newWorker(h *Hub, p *udp.Port) *worker {
@@ -174,19 +177,15 @@ func (w *worker) forward(m *member, b []byte, now int64) {
 		}
 	}
 	a := c.audience.Load()
-	names := a.plain
+	names, sealed := a.plain, a.sealed
 	if isFEC {
-		names = names[:a.fec]
+		names, sealed = names[:a.fec], sealed[:a.sealedFEC]
 	}
-	var but, nor *udp.Name
-	but = m.name
+	but, nor := m.name, (*udp.Name)(nil)
 	if twin := m.twin.Load(); twin != nil {
 		nor = twin.name
 	}
-	sent := w.fan.SendAll(b, names, but, nor)
-	if len(a.sealed) > 0 {
-		sent += w.forwardSealed(a, m, b, isFEC)
-	}
+	sent := w.fan.SendAll(b, names, but, nor) + w.forwardSealed(sealed, b, but, nor)
 	sent += w.forwardOthers(a, m, b, isFEC)
 	w.counts.PacketsOut.Add(uint64(sent))
 	w.counts.BytesOut.Add(uint64(sent) * uint64(len(b)))
