@@ -14,7 +14,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"runtime"
 	"sync"
 	"time"
 
@@ -57,7 +56,7 @@ func New(c config.Config, log *slog.Logger) (_ *Relay, err error) {
 	if err != nil {
 		return nil, err
 	}
-	of := hub.Config{Listen: address, Settings: c.Settings(), Log: log, Places: runtime.GOMAXPROCS(0) >= runtime.NumCPU()+hub.MaxWorkers}
+	of := hub.Config{Listen: address, Settings: c.Settings(), Log: log}
 	if r.cert, err = cert.New(certConfig(c.TLS), log); err != nil {
 		return nil, err
 	}

@@ -80,6 +80,7 @@ type crowd struct {
 	conns []*net.UDPConn
 	quit  chan struct{}
 	wait  sync.WaitGroup
+	mouth sync.Mutex // held by who speaks for the crowd, or has it be silent
 }
 
 // newCrowd joins n members, a thousand to a channel, and keeps them alive.
@@ -137,10 +138,20 @@ func (c *crowd) keepAlive() {
 			return
 		case <-tick.C:
 		}
+		c.mouth.Lock()
 		for _, conn := range c.conns {
 			_, _ = conn.WriteToUDPAddrPort([]byte("HELLO"), c.relay)
 		}
+		c.mouth.Unlock()
 	}
+}
+
+// silently does something while the crowd does not speak; not for long, or the relay
+// forgets it.
+func (c *crowd) silently(do func()) {
+	c.mouth.Lock()
+	defer c.mouth.Unlock()
+	do()
 }
 
 // ports is where the crowd listens, as the C program reads it.

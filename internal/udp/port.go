@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"syscall"
 	"time"
 	"unsafe"
@@ -15,29 +16,34 @@ import (
 )
 
 const (
-	sendBatch  = 64                     // more at once would delay a stop of the world
-	portBuffer = 4 << 20                // bytes each way
-	waitAtMost = 250 * time.Millisecond // in Wait
-	maxQuiet   = 20                     // waits in vain, of 10 to 250 ms each, after which the runtime is told
-	roomWithin = 2                      // ms to wait for room in the send buffer
+	sendBatch  = 64      // more at once would delay a stop of the world
+	portBuffer = 4 << 20 // bytes each way
+	roomWithin = 2       // ms to wait for room in the send buffer
+	linger     = 2       // ms to wait for the next datagram before being parked
 )
 
 // Port is one of several sockets that share a UDP port (SO_REUSEPORT), so that
-// several threads serve it: a relay's. The kernel gives all datagrams of one sender
+// several goroutines serve it: a relay's. The kernel gives all datagrams of one sender
 // to the same Port. Datagrams are not stamped. Nothing allocates but Name.
 //
-// Wait and Datagram belong to one goroutine; Send and Fan may be called from any.
+// Who waits for long is parked in the runtime's poller (see bell); all else are system
+// calls that the runtime is not told of. Were it, it would watch at 20 µs a look, for a
+// millisecond after each, whether to give the caller's place to another: a tenth to a
+// fifth of what passing on a stream costs. Where datagrams come less than 2 ms after each
+// other, being parked and woken elsewhere costs more than that: then the caller keeps its
+// place and its thread for as long.
+//
+// Wait and Datagram belong to one goroutine; Send, Fan and Wake may be called from any.
 // Close may be called once nobody uses the Port any more.
 type Port struct {
-	KeepPlace bool // Wait keeps its place to run Go code; the program must leave one for each (GOMAXPROCS)
-
 	fd       int
+	bell     *bell
+	dense    bool // what came last came soon after what was before
 	v6       bool
 	local    netip.AddrPort
 	messages []mmsghdr
 	vectors  []unix.Iovec
 	names    []Name
-	quiet    int // waits in vain
 	buffers  [][]byte
 }
 
@@ -98,7 +104,7 @@ func listenPort(local netip.AddrPort, batch, size int) (*Port, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e := raw.Control(func(fd uintptr) { err = p.take(int(fd)) }); e != nil || err != nil {
+	if e := raw.Control(func(fd uintptr) { err = p.take(fd) }); e != nil || err != nil {
 		return nil, fmt.Errorf("cannot take the socket over: %w", errors.Join(e, err))
 	}
 	for i := range batch {
@@ -112,32 +118,32 @@ func listenPort(local netip.AddrPort, batch, size int) (*Port, error) {
 	return p, nil
 }
 
-// take copies the descriptor, makes it wait, and enlarges its buffers as far as the
-// system lets it.
-func (p *Port) take(fd int) (err error) {
-	if p.fd, err = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0); err != nil {
+// take copies the descriptor, and enlarges its buffers as far as the system lets it.
+func (p *Port) take(fd uintptr) (err error) {
+	if p.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0); err != nil {
 		return err
 	}
+	if p.bell, err = newBell(p.fd); err != nil {
+		return errors.Join(err, unix.Close(p.fd))
+	}
 	domain, err := unix.GetsockoptInt(p.fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
-	p.v6 = domain == unix.AF_INET6
-	wait := unix.NsecToTimeval(int64(waitAtMost))
-	err = errors.Join(err, unix.SetNonblock(p.fd, false), unix.SetsockoptTimeval(p.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &wait))
+	p.v6 = err == nil && domain == unix.AF_INET6
 	for force, plain := range map[int]int{unix.SO_RCVBUFFORCE: unix.SO_RCVBUF, unix.SO_SNDBUFFORCE: unix.SO_SNDBUF} {
 		if unix.SetsockoptInt(p.fd, unix.SOL_SOCKET, force, portBuffer) != nil {
 			_ = unix.SetsockoptInt(p.fd, unix.SOL_SOCKET, plain, portBuffer)
 		}
 	}
-	if err != nil {
-		_ = unix.Close(p.fd)
-	}
-	return err
+	return nil
 }
 
 // LocalAddr returns the address the socket is bound to.
 func (p *Port) LocalAddr() netip.AddrPort { return p.local }
 
 // Close closes the socket.
-func (p *Port) Close() error { return unix.Close(p.fd) }
+func (p *Port) Close() error { return errors.Join(p.bell.close(), unix.Close(p.fd)) }
+
+// Wake ends a Wait that finds nothing, and all such that come.
+func (p *Port) Wake() { p.bell.stop() }
 
 // Name returns an address as this socket's family has it. ok is false for IPv6 on a
 // socket that has IPv4 alone.
@@ -159,34 +165,45 @@ func (p *Port) Name(a netip.AddrPort) (n Name, ok bool) {
 	return n, true
 }
 
-// Wait blocks the thread until datagrams are there, 250 ms at most, and returns how
-// many it read; 0 when there was none.
-//
-// If KeepPlace is set, then while datagrams keep coming the runtime is not told of
-// the system call. Were it, it would take the thread's place to run Go code away
-// each time, and watch at 20 µs a look whether to do so again: a fifth of what
-// passing on a stream costs. Not told, it asks the thread every 10 ms to give way,
-// by a signal that ends the wait.
+// Wait waits until datagrams are there and returns how many it read; none after Wake.
 func (p *Port) Wait() (int, error) {
+	for {
+		n, errno := p.receive()
+		switch {
+		case errno == 0:
+			return n, nil
+		case errno == unix.EINTR || errno == unix.ECONNREFUSED: // an ICMP message of somebody gone
+			continue
+		case errno != unix.EAGAIN:
+			return 0, fmt.Errorf("cannot read the UDP socket: %w", errno)
+		}
+		if p.dense && p.lingers() {
+			continue
+		}
+		began := time.Now()
+		if err := p.bell.wait(); errors.Is(err, os.ErrDeadlineExceeded) {
+			return 0, nil
+		} else if err != nil {
+			return 0, fmt.Errorf("cannot wait for the UDP socket: %w", err)
+		}
+		p.dense = time.Since(began) < linger*time.Millisecond
+	}
+}
+
+// receive reads what is there.
+func (p *Port) receive() (int, syscall.Errno) {
 	for i := range p.messages {
 		p.messages[i].header.Namelen = unix.SizeofSockaddrInet6
 	}
-	var n uintptr
-	var errno syscall.Errno
-	if p.KeepPlace && p.quiet < maxQuiet {
-		n, _, errno = unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(p.fd), uintptr(unsafe.Pointer(&p.messages[0])), uintptr(len(p.messages)), unix.MSG_WAITFORONE, 0, 0)
-	} else {
-		n, _, errno = unix.Syscall6(unix.SYS_RECVMMSG, uintptr(p.fd), uintptr(unsafe.Pointer(&p.messages[0])), uintptr(len(p.messages)), unix.MSG_WAITFORONE, 0, 0)
-	}
-	switch errno {
-	case 0:
-		p.quiet = 0
-		return int(n), nil
-	case unix.EAGAIN, unix.EINTR, unix.ECONNREFUSED: // the last: an ICMP message of somebody gone
-		p.quiet++
-		return 0, nil
-	}
-	return 0, fmt.Errorf("cannot read the UDP socket: %w", errno)
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVMMSG, uintptr(p.fd), uintptr(unsafe.Pointer(&p.messages[0])), uintptr(len(p.messages)), unix.MSG_DONTWAIT, 0, 0)
+	return int(n), errno
+}
+
+// lingers reports whether something comes within a moment.
+func (p *Port) lingers() bool {
+	poll, within := unix.PollFd{Fd: int32(p.fd), Events: unix.POLLIN}, unix.Timespec{Nsec: linger * 1e6}
+	n, _, _ := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&poll)), 1, uintptr(unsafe.Pointer(&within)), 0, 0, 0)
+	return int(n) == 1
 }
 
 // Datagram returns datagram i of the last Wait and who sent it; both stay until the

@@ -40,14 +40,13 @@ import (
 	"github.com/tutti-audio/tutti/relay/secure"
 )
 
-// MaxWorkers is how many sockets serve the UDP port at the most.
-const MaxWorkers = 4
+// maxWorkers is how many sockets serve the UDP port at the most.
+const maxWorkers = 4
 
 // Config is what a hub is made of.
 type Config struct {
 	Listen   netip.AddrPort // UDP
 	Workers  int            // sockets; 0: one for each core, at most 4
-	Places   bool           // GOMAXPROCS leaves a place for each worker
 	Settings Settings
 	Log      *slog.Logger
 	Now      func() int64 // monotonic, in ns; nil: this host's
@@ -104,7 +103,7 @@ type Hub struct {
 // New opens the sockets and begins to serve.
 func New(c Config) (*Hub, error) {
 	if c.Workers <= 0 {
-		c.Workers = min(runtime.NumCPU(), MaxWorkers)
+		c.Workers = min(runtime.NumCPU(), maxWorkers)
 	}
 	if c.Now == nil {
 		began := time.Now()
@@ -124,7 +123,6 @@ func New(c Config) (*Hub, error) {
 		h.secure = h.newEndpoint(c.Certificate)
 	}
 	for _, p := range ports {
-		p.KeepPlace = c.Places
 		w := newWorker(h, p)
 		h.workers = append(h.workers, w)
 		h.wait.Go(w.run)
@@ -142,6 +140,9 @@ func (h *Hub) LocalAddr() netip.AddrPort { return h.ports[0].LocalAddr() }
 // Close ends the service at once and waits; Drain comes before it.
 func (h *Hub) Close() error {
 	close(h.quit)
+	for _, p := range h.ports {
+		p.Wake()
+	}
 	h.wait.Wait()
 	if h.secure != nil {
 		_ = h.secure.Close()

@@ -43,9 +43,7 @@ func newWorker(h *Hub, p *udp.Port) *worker {
 	return &worker{hub: h, port: p, fan: p.Fan(), scratch: make([]byte, 0, ostp.MaxPacket), clear: make([]byte, ostp.MaxPacket)}
 }
 
-// run reads until the hub is closed. It sleeps in the system call, and would have a
-// thread of its own; but one that is locked to it costs two changes of thread each
-// time the runtime asks it to give way, a hundred times a second.
+// run reads until the hub is closed.
 func (w *worker) run() {
 	for !w.hub.closed() {
 		n, err := w.port.Wait()

@@ -8,16 +8,10 @@ import (
 	"context"
 	"os"
 	"os/signal"
-	"runtime"
 	"syscall"
 )
 
-// spareProcs is how many more threads than cores may run Go code. The workers that
-// wait for datagrams, at most one a core and four in all, hold a place each.
-const spareProcs = 6
-
 func main() {
-	runtime.GOMAXPROCS(runtime.NumCPU() + spareProcs)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], surroundings{out: os.Stdout, err: os.Stderr, getenv: os.Getenv})
 	stop()
