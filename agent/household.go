@@ -37,7 +37,7 @@ import (
 //     nothing. When the gateway dies or leaves, it goes on with the same clock and the
 //     same course; the others follow it within the stream.
 //
-// It belongs to the supervisor, except that active may be read by any.
+// It belongs to the supervisor, except that what is atomic may be read by any.
 type household struct {
 	speaker *Speaker
 	channel string
@@ -45,6 +45,7 @@ type household struct {
 
 	active atomic.Pointer[lan.Gateway] // not nil: this speaker is the gateway
 	mates  atomic.Bool                 // others could be
+	leaves atomic.Bool                 // it is the gateway of those alone who have not found another way yet
 
 	gateway  *lan.Gateway // ports, in charge or not
 	server   *http.Server
@@ -53,7 +54,6 @@ type household struct {
 	since    timebase.Local
 	failing  timebase.Local // since when whoever is found on the network cannot be heard; 0: can
 	heard    timebase.Local // when there last was something to pass on
-	leaving  bool
 	told     timebase.Local // when the house was last told who is in charge
 	offered  timebase.Local
 	offering atomic.Bool
@@ -113,7 +113,7 @@ func (h *household) counts(other describe.Announced) bool {
 		return false
 	}
 	g := h.active.Load()
-	return g == nil || h.leaving || outranks(other, h.own(g))
+	return g == nil || h.leaves.Load() || outranks(other, h.own(g))
 }
 
 // own is this gateway as others find it.
@@ -197,7 +197,8 @@ func (h *household) begin(r lan.Reign, stream describe.Stream, now timebase.Loca
 		return
 	}
 	h.gateway.Begin(r)
-	h.heard, h.told, h.leaving = now, now, false
+	h.heard, h.told = now, now
+	h.leaves.Store(false)
 	h.active.Store(h.gateway)
 	d := h.gateway.Stream()
 	h.speaker.log.Info("this speaker is the gateway of the house", "channel", h.channel, "term", d.Term, "group", d.Group)
@@ -262,6 +263,6 @@ func (h *household) close(ended bool) {
 	h.active.Store(nil)
 	_ = h.server.Close()
 	h.wait.Wait()
-	h.gateway, h.server, h.service, h.former, h.cancel, h.since, h.leaving = nil, nil, nil, nil, nil, 0, false
+	h.gateway, h.server, h.service, h.former, h.cancel, h.since = nil, nil, nil, nil, nil, 0
 	h.standing.Store(false)
 }

@@ -76,7 +76,9 @@ func (s *Speaker) listen(ctx context.Context) {
 	l := &listening{speaker: s, channel: s.channel(), events: make(chan event, 2*mode.Count), lead: mode.None}
 	l.house = newHousehold(s, l.channel)
 	s.house.Store(l.house)
-	l.merge = merge.New(&houseSink{namedSink: namedSink{s.player, s}, house: l.house}, s.clock.Now)
+	sink := &houseSink{namedSink: namedSink{s.player, s}, house: l.house}
+	l.merge = merge.New(sink, s.clock.Now)
+	sink.young = l.merge.Young
 	defer l.end()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -31,7 +31,7 @@ func (h *household) reign(l *listening, now timebase.Local) {
 	}
 	other := l.lead == mode.LAN && l.ways[mode.LAN].session != h.former
 	switch {
-	case other && !h.leaving:
+	case other && !h.leaves.Load():
 		h.speaker.log.Info("another is heard on the network: this speaker is the gateway no more")
 		h.leave()
 	case other && !l.anyOutside(), now.Sub(h.heard) > nothingFor:
@@ -42,7 +42,7 @@ func (h *household) reign(l *listening, now timebase.Local) {
 // leave tells the speakers that listen, and that nobody stands by: there is another
 // gateway, or the source itself.
 func (h *household) leave() {
-	h.leaving = true
+	h.leaves.Store(true)
 	if h.service != nil {
 		_ = h.service.Close()
 		h.service = nil
@@ -97,25 +97,33 @@ func (s *Speaker) housemates(found bool) bool {
 type houseSink struct {
 	namedSink
 	house  *household
+	young  func(timebase.Local) bool // whether what plays has only just begun
 	played offset.Follower
 	back   bool // it is being led back
 }
 
-// ledBack is the difference that the player's own servo takes over.
-const ledBack = 2 * time.Microsecond
+const (
+	ledBack = 2 * time.Microsecond // the difference that the player's own servo takes over
+	stepped = 2 * time.Millisecond // what is stepped over rather than led, while it is young
+)
 
 // SetClock implements merge.Sink.
 func (s *houseSink) SetClock(e offset.Estimate) {
 	now := s.speaker.clock.Now()
-	switch g := s.house.active.Load(); {
-	case g != nil:
+	if g := s.house.active.Load(); g != nil && !s.house.leaves.Load() {
 		e = g.Lead(e)
 		s.played.Set(e)
 		s.back = true
-	case s.back && s.played.Wrong(e, now) > ledBack:
-		e = s.played.Follow(e, now, offset.Swiftly)
-	default:
-		s.back = false
+		s.namedSink.SetClock(e)
+		return
+	}
+	wrong, pace := s.played.Wrong(e, now), offset.Swiftly
+	if s.young(now) {
+		pace = offset.AtOnce
+	}
+	s.back = s.back && wrong > ledBack && (pace != offset.AtOnce || wrong < stepped)
+	if s.back {
+		e = s.played.Follow(e, now, pace)
 	}
 	s.namedSink.SetClock(e)
 }

@@ -70,12 +70,13 @@ type Receiver struct {
 	ID     string // stays the same over restarts
 	Name   string // for people
 
-	FractionLost    uint8 // of 256, since the last report
+	FractionLost    uint8 // of 256 (off the LAN of 255), since the last report
 	Lost            uint32
 	HighestSequence uint32
-	Jitter          uint32 // RTP ticks, RFC 3550
+	Jitter          uint32 // RTP ticks, RFC 3550; off the LAN the median delay
 
-	// Received: a packet of this RTP time arrived at this house time.
+	// Received: a packet of this RTP time arrived at this house time, for people; the
+	// report has room for the latter alone. Zero off the LAN.
 	ReceivedAt  timebase.House
 	ReceivedRTP uint32
 	// Presented: this RTP instant, which may lie between two, was at the output.
@@ -151,7 +152,7 @@ func idmsBlock(r Receiver) *rtcp.UnknownReportBlock {
 	b = binary.BigEndian.AppendUint32(b, r.Stream) // media stream correlation identifier
 	b = binary.BigEndian.AppendUint32(b, r.Stream)
 	b = binary.BigEndian.AppendUint64(b, uint64(clockmsg.FromHouse(r.ReceivedAt)))
-	b = binary.BigEndian.AppendUint32(b, timestamp) // the RTP instant that both times belong to
+	b = binary.BigEndian.AppendUint32(b, timestamp) // the RTP instant that was presented
 	b = binary.BigEndian.AppendUint32(b, units)
 	const presentedFlag = 1 // the presentation time is valid
 	return &rtcp.UnknownReportBlock{

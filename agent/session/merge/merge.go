@@ -19,7 +19,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/tutti-audio/tutti/internal/handoff"
 	"github.com/tutti-audio/tutti/ostp"
@@ -43,17 +42,6 @@ type Sink interface {
 
 // ErrOther says that a path brings something else than what plays.
 var ErrOther = errors.New("this path brings the stream in another format")
-
-const (
-	// arrived is the difference in house time that the player's own servo takes over.
-	arrived = 2 * time.Microsecond
-
-	// A stream is young for so long after a silence of so long: then a step is heard
-	// less than being led for minutes. What is less than lesser is led, but faster.
-	youngFor = 5 * time.Second
-	silence  = time.Second
-	lesser   = 2 * time.Millisecond
-)
 
 // Merge is one stream. Make it with New.
 type Merge struct {
@@ -184,13 +172,6 @@ func (p *Path) Push(packet *ostp.Packet, arrived timebase.Local) {
 	p.merge.sink.Push(packet, arrived)
 }
 
-// Young reports whether at l the stream is only just being heard, so that a step in its
-// time is the lesser evil.
-func (p *Path) Young(l timebase.Local) bool {
-	began := p.merge.began.Load()
-	return began == 0 || l.Sub(timebase.Local(began)) < youngFor
-}
-
 // SetClock takes the path's newest idea of house time.
 func (p *Path) SetClock(e offset.Estimate) {
 	m := p.merge
@@ -198,7 +179,7 @@ func (p *Path) SetClock(e offset.Estimate) {
 	defer m.mu.Unlock()
 	p.estimate = e
 	if m.reference == p {
-		m.lead()
+		m.lead(false)
 	}
 }
 
@@ -213,52 +194,6 @@ func (p *Path) Leap(e offset.Estimate) {
 		m.follower.Set(e)
 		m.sink.SetClock(e)
 	}
-}
-
-// lead moves playout towards the reference's time. Callers hold mu.
-func (m *Merge) lead() {
-	goal, now := m.reference.estimate, m.now()
-	if goal.Samples == 0 {
-		return
-	}
-	if m.reference.exact && m.follower.Wrong(goal, now) < arrived {
-		m.leading = false
-	}
-	young := m.reference.Young(now)
-	switch {
-	case m.leading && young && m.follower.Wrong(goal, now) > lesser:
-		m.follower.Set(goal)
-	case m.leading:
-		goal = m.follower.Follow(goal, now, m.reference.pace(young))
-	default:
-		m.follower.Set(goal)
-		m.leading = !m.reference.exact
-	}
-	m.sink.SetClock(goal)
-}
-
-// pace is how a difference to the path's time is led over.
-func (p *Path) pace(young bool) offset.Pace {
-	switch {
-	case p.exact && young:
-		return offset.AtOnce
-	case p.exact:
-		return offset.Swiftly
-	}
-	return offset.Gently
-}
-
-// refer makes a path the reference. Callers hold mu.
-func (m *Merge) refer(p *Path) {
-	if m.reference == p {
-		return
-	}
-	if m.reference != nil {
-		m.changes++
-		m.leading = true
-	}
-	m.reference = p
-	m.lead()
 }
 
 // Prefer makes the path the reference, once it has started.

@@ -65,3 +65,22 @@ func TestYoung(t *testing.T) {
 		}
 	}
 }
+
+// A way whose own idea of time becomes better is followed gently, young or not.
+func TestYoungWanders(t *testing.T) {
+	l := &listener{house: *newHouse(t)}
+	l.now = 1e9
+	m := New(l, func() timebase.Local { return l.now })
+	relay := m.NewPath(false)
+	relay.SetClock(offset.Known(l.now, houseAt(l.now), drift, 1, 0))
+	if err := relay.Start(l.format(), nil); err != nil {
+		t.Fatal(err)
+	}
+	relay.Push(&ostp.Packet{}, l.now)
+	before := l.told
+	l.now += 20e6
+	relay.SetClock(offset.Known(l.now, houseAt(l.now).Add(10*time.Millisecond), drift, 2, 0))
+	if moved := l.told.HouseAt(l.now).Sub(before.HouseAt(l.now)); moved.Abs() > time.Microsecond {
+		t.Errorf("stepped by %v", moved)
+	}
+}

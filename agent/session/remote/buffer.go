@@ -34,8 +34,9 @@ func queue(latency time.Duration) time.Duration {
 
 // buffer decides for how long packets wait: for the stream's latency, or for as long as
 // 99 of 100 need, and on a path that loses some, as mending takes. It grows at once when
-// packets come too late, because that is heard anyway, and while the stream is young; else playout is led there without
-// being heard, and back after a while.
+// packets come too late, because that is heard anyway, and while the stream is young,
+// where so much is to be held on purpose; else playout is led there without being heard,
+// and back after a while.
 type buffer struct {
 	device time.Duration // queued in it
 	goal   time.Duration
@@ -104,7 +105,7 @@ func (b *buffer) length(c *arrival.Clock, least, mend time.Duration, young bool,
 	case at.Sub(b.less) > shrinkAfter:
 		b.goal, b.less = need, at
 	}
-	if leap = b.goal > b.actual+leapBy && (b.late > 2 || young); leap {
+	if leap = b.goal > b.actual+leapBy && (b.late > 2 || young && least > b.actual+leapBy); leap {
 		b.actual, b.late = b.goal, 0
 	}
 	return b.goal, leap

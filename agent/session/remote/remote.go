@@ -19,6 +19,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/tutti-audio/tutti/ostp/fec"
 )
 
 // The ports of a relay (docs/spec, section 5).
@@ -27,9 +29,9 @@ const (
 	DefaultHTTP = 5102
 )
 
-// MaxPayload is the longest payload that crosses the internet in one piece (docs/spec,
-// section 1).
-const MaxPayload = 1172
+// MaxPayload is the longest payload of media that crosses the internet in one piece, as
+// its parity does (docs/spec, section 1).
+const MaxPayload = fec.MaxPayload
 
 // Reasons for which a membership ends by itself.
 var (
