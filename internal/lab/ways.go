@@ -98,7 +98,9 @@ func (s *ways) start(ctx context.Context, file string, latency time.Duration) er
 	if err != nil {
 		return err
 	}
-	return waitPlaying(ctx, waysStart, all...)
+	err = waitPlaying(ctx, waysStart, all...)
+	wait(ctx, young*time.Second/48000) // from then on nothing may be stepped over
+	return err
 }
 
 // only is a host's filter that leaves it one way, and those that are worse.

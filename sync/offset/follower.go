@@ -19,7 +19,7 @@ const (
 type Pace int
 
 // The paces: Gently for goals that wander themselves, Swiftly for exact ones, and AtOnce
-// for when what plays has only just begun: 3.5 cent for a second.
+// for when what plays has only just begun: 1.7 cent for two seconds.
 const (
 	Gently Pace = iota
 	Swiftly
@@ -33,7 +33,7 @@ func (p Pace) limits() (within, most float64) {
 	case Swiftly:
 		return 0.25, MaxLead
 	case AtOnce:
-		return 0.25, 2e-3
+		return 0.25, 1e-3
 	}
 	return 2, MaxLead
 }
