@@ -75,6 +75,7 @@ const (
 	silence    = 1e-7   // mean power below which a window says nothing
 	phaseLow   = 100.0  // Hz; band in which the phase is fitted
 	phaseHigh  = 8000.0 //
+	doubtful   = 96     // samples: an offset beyond that, 2 ms, must fit better than none
 )
 
 // Align compares two recordings every step over the time both cover, looking for
@@ -102,6 +103,9 @@ func Align(a, b *Recording, step time.Duration) ([]Offset, error) {
 		shifted, ok := b.window(k, at+int64(float64(coarse)*1e9/grid), windowSize)
 		if !ok {
 			continue
+		}
+		if abs(coarse) > doubtful && alike(x, y) >= alike(x, shifted) {
+			coarse, shifted = 0, y // what has just begun fits itself a period of its bass further
 		}
 		fine := c.phaseDelay(x, shifted)
 		late := time.Duration((float64(coarse) + fine) * 1e9 / grid)
@@ -218,6 +222,15 @@ func halfSilent(x, y []float64) bool {
 		}
 	}
 	return false
+}
+
+// alike is how much of one signal the other is: 1 for the same, however loud.
+func alike(x, y []float64) float64 {
+	xy, xx, yy := 0.0, 0.0, 0.0
+	for i := range x {
+		xy, xx, yy = xy+x[i]*y[i], xx+x[i]*x[i], yy+y[i]*y[i]
+	}
+	return xy / math.Sqrt(xx*yy)
 }
 
 func abs(i int) int { return max(i, -i) }
