@@ -186,9 +186,9 @@ func (h *household) apart(a, b *room, during span, what string) {
 		h.Fatalf("%s: %s and %s have %d moments in common", what, a.name, b.name, len(micros))
 	}
 	slices.Sort(micros)
-	median, most := micros[len(micros)/2], micros[len(micros)-1]
-	h.Logf("%s: %s and %s are apart by %.1f µs (median), %.1f at most", what, a.name, b.name, median, most)
-	if median > 200 || most > 2000 {
-		h.Errorf("%s: %s and %s are apart by %.1f µs (median), %.1f at most", what, a.name, b.name, median, most)
+	median, mostly, most := micros[len(micros)/2], micros[len(micros)*3/4], micros[len(micros)-1]
+	h.Logf("%s: %s and %s are apart by %.1f µs (median), %.1f (three quarters), %.1f at most", what, a.name, b.name, median, mostly, most)
+	if median > 200 || mostly > 500 { // a card that ran dry is apart for a window or two
+		h.Errorf("%s: %s and %s are not aligned", what, a.name, b.name)
 	}
 }
