@@ -102,11 +102,6 @@ type houseSink struct {
 	back   bool // it is being led back
 }
 
-const (
-	ledBack = 2 * time.Microsecond // the difference that the player's own servo takes over
-	stepped = 2 * time.Millisecond // what is stepped over rather than led, while it is young
-)
-
 // SetClock implements merge.Sink.
 func (s *houseSink) SetClock(e offset.Estimate) {
 	now := s.speaker.clock.Now()
@@ -117,11 +112,11 @@ func (s *houseSink) SetClock(e offset.Estimate) {
 		s.namedSink.SetClock(e)
 		return
 	}
-	wrong, pace := s.played.Wrong(e, now), offset.Swiftly
+	pace := offset.Swiftly
 	if s.young(now) {
 		pace = offset.AtOnce
 	}
-	s.back = s.back && wrong > ledBack && (pace != offset.AtOnce || wrong < stepped)
+	s.back = s.back && s.played.Wrong(e, now) > offset.Arrived
 	if s.back {
 		e = s.played.Follow(e, now, pace)
 	}

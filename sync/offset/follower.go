@@ -11,15 +11,20 @@ const (
 	// MaxLead is how fast a Follower goes from one estimate to another, as a ratio:
 	// a change of pitch by less than a cent, which is not heard.
 	MaxLead = 500e-6
-	// LeapBeyond is the difference that a Follower leaps rather than leads over.
+	// LeapBeyond is the difference that a Follower leaps rather than leads over, and
+	// StepBeyond the one where it goes AtOnce.
 	LeapBeyond = 250 * time.Millisecond
+	StepBeyond = 2 * time.Millisecond
+	// Arrived is the difference that a player's own servo takes over.
+	Arrived = 2 * time.Microsecond
 )
 
 // Pace is how a difference is led over.
 type Pace int
 
 // The paces: Gently for goals that wander themselves, Swiftly for exact ones, and AtOnce
-// for when what plays has only just begun: 1.7 cent for two seconds.
+// for when what plays has only just begun, and a step is heard less than being led for
+// minutes: what is left under it takes two seconds at 1.7 cent.
 const (
 	Gently Pace = iota
 	Swiftly
@@ -27,15 +32,15 @@ const (
 )
 
 // limits returns the time constant, in seconds, with which the last of a difference
-// goes, and how fast it goes at most, as a ratio.
-func (p Pace) limits() (within, most float64) {
+// goes, how fast it goes at most, as a ratio, and beyond what it is leapt.
+func (p Pace) limits() (within, most float64, leap time.Duration) {
 	switch p {
 	case Swiftly:
-		return 0.25, MaxLead
+		return 0.25, MaxLead, LeapBeyond
 	case AtOnce:
-		return 0.25, 1e-3
+		return 0.25, 2 * MaxLead, StepBeyond
 	}
-	return 2, MaxLead
+	return 2, MaxLead, LeapBeyond
 }
 
 // Follower leads playout from one idea of house time to another without a step:
@@ -54,14 +59,14 @@ func (f *Follower) Follow(goal Estimate, l timebase.Local, p Pace) Estimate {
 		return f.estimate
 	}
 	wrong := goal.HouseAt(l).Sub(f.estimate.HouseAt(l))
-	if f.estimate.Samples == 0 || wrong > LeapBeyond || wrong < -LeapBeyond {
+	within, most, leap := p.limits()
+	if f.estimate.Samples == 0 || wrong.Abs() > leap {
 		if f.estimate.Samples > 0 {
 			f.leaps++
 		}
 		f.estimate = goal
 		return goal
 	}
-	within, most := p.limits()
 	lead := min(max(wrong.Seconds()/within, -most), most)
 	next := goal
 	next.At, next.House = l, f.estimate.HouseAt(l)

@@ -7,15 +7,10 @@ import (
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
 
+// A stream is young for so long after a silence of so long.
 const (
-	// arrived is the difference in house time that the player's own servo takes over.
-	arrived = 2 * time.Microsecond
-
-	// A stream is young for so long after a silence of so long: then a step is heard
-	// less than being led for minutes. What is less than lesser is led, but faster.
 	youngFor = 5 * time.Second
 	silence  = time.Second
-	lesser   = 2 * time.Millisecond
 )
 
 // Young reports whether at l the stream is only just being heard, so that a step in its
@@ -35,26 +30,23 @@ func (m *Merge) lead(changed bool) {
 	if goal.Samples == 0 {
 		return
 	}
-	if m.reference.exact && m.follower.Wrong(goal, now) < arrived {
+	if m.reference.exact && m.follower.Wrong(goal, now) < offset.Arrived {
 		m.leading = false
 	}
-	young := m.Young(now)
-	switch {
-	case m.leading && young && (changed || m.reference.exact) && m.follower.Wrong(goal, now) > lesser:
-		m.follower.Set(goal)
-	case m.leading:
-		goal = m.follower.Follow(goal, now, m.reference.pace(young))
-	default:
+	if m.leading {
+		goal = m.follower.Follow(goal, now, m.reference.pace(changed, m.Young(now)))
+	} else {
 		m.follower.Set(goal)
 		m.leading = !m.reference.exact
 	}
 	m.sink.SetClock(goal)
 }
 
-// pace is how a difference to the path's time is led over.
-func (p *Path) pace(young bool) offset.Pace {
+// pace is how a difference to the path's time is led over. A path whose own idea of time
+// wanders is stepped to at a change alone.
+func (p *Path) pace(changed, young bool) offset.Pace {
 	switch {
-	case p.exact && young:
+	case young && (changed || p.exact):
 		return offset.AtOnce
 	case p.exact:
 		return offset.Swiftly
