@@ -58,7 +58,9 @@ func TestQueriesBackOffToAnHour(t *testing.T) {
 	}
 }
 
-func TestRefreshAtFourPartsOfLife(t *testing.T) {
+// kitchenFound is two hosts, of which the second has found the first's speaker.
+func kitchenFound(t *testing.T) (*sim, *Browser) {
+	t.Helper()
 	s := newSim(t, 2, 0)
 	s.engines[0].announce(s.now, speaker("Kitchen"))
 	b := s.browse(1, "_ostp._udp")
@@ -66,6 +68,11 @@ func TestRefreshAtFourPartsOfLife(t *testing.T) {
 	if len(b.Entries()) != 1 {
 		t.Fatal("not found")
 	}
+	return s, b
+}
+
+func TestRefreshAtFourPartsOfLife(t *testing.T) {
+	s, b := kitchenFound(t)
 	s.lose = func(from int) bool { return from == 0 } // it falls silent
 	born := b.Entries()[0].Seen
 	s.run(2 * time.Minute)
@@ -112,13 +119,7 @@ func TestGoodbyeHasASecondOfGrace(t *testing.T) {
 // Who is in doubt and answers stays, without anybody noticing; who does not is gone after
 // three seconds instead of two minutes. To doubt again and again costs no more queries.
 func TestDoubt(t *testing.T) {
-	s := newSim(t, 2, 0)
-	s.engines[0].announce(s.now, speaker("Kitchen"))
-	b := s.browse(1, "_ostp._udp")
-	s.run(10 * time.Second)
-	if len(b.Entries()) != 1 {
-		t.Fatal("not found")
-	}
+	s, b := kitchenFound(t)
 	began := s.now
 	for range 20 {
 		s.engines[1].doubt(s.now, "Kitchen")
