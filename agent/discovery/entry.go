@@ -9,13 +9,18 @@ import (
 	"github.com/miekg/dns"
 )
 
+// maxTriesIPv4 is how often a host that told an IPv6 address only is asked for the
+// other. avahi puts A records into its IPv4 packets alone, and such a packet may come
+// later than the IPv6 one, or be lost.
+const maxTriesIPv4 = 3
+
 // evaluate makes the instance's entry anew and tells browsers what changed.
 func (e *engine) evaluate(now time.Time, f *found) {
 	entry := e.makeEntry(f)
 	switch {
-	case entry != nil:
+	case entry != nil && e.cache.latest(slot{f.link, f.host, dns.TypeA}) != nil:
 		f.retry, f.tries = time.Time{}, 0
-	case f.retry.IsZero():
+	case f.retry.IsZero() && (entry == nil || f.tries < maxTriesIPv4):
 		f.retry = now.Add(50 * time.Millisecond)
 		e.found.soon(f.retry)
 	}

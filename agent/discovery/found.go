@@ -243,10 +243,13 @@ func (e *engine) tickFound(now time.Time) {
 	e.until(e.found.next)
 }
 
-// askMissing asks for the records an instance lacks.
+// askMissing asks for the records an instance lacks; for an IPv4 address a few times
+// also when it has been found by an IPv6 one.
 func (e *engine) askMissing(now time.Time, f *found) {
 	f.retry = now.Add(min(time.Second<<min(f.tries, 6), time.Minute))
-	f.tries++
+	if f.tries++; f.entry != nil && f.tries >= maxTriesIPv4 {
+		f.retry = time.Time{}
+	}
 	l := e.links[f.link]
 	if l == nil {
 		return
@@ -258,9 +261,12 @@ func (e *engine) askMissing(now time.Time, f *found) {
 	if e.cache.latest(slot{f.link, f.name, dns.TypeTXT}) == nil {
 		e.question(now, l, slot{f.link, f.name, dns.TypeTXT}, f.full)
 	}
-	if srv != nil && f.entry == nil {
-		target := srv.rr.(*dns.SRV).Target
-		e.question(now, l, slot{f.link, f.host, dns.TypeA}, target)
+	if srv == nil {
+		return
+	}
+	target := srv.rr.(*dns.SRV).Target
+	e.question(now, l, slot{f.link, f.host, dns.TypeA}, target)
+	if f.entry == nil {
 		e.question(now, l, slot{f.link, f.host, dns.TypeAAAA}, target)
 	}
 }
