@@ -65,7 +65,7 @@ type Header struct {
 
 // ParseHeader reads the header of a parity packet's payload. It fails with ErrFormat.
 func ParseHeader(payload []byte) (Header, error) {
-	if len(payload) <= headerSize+prefixSize || payload[0] != version {
+	if len(payload) < headerSize+prefixSize || payload[0] != version {
 		return Header{}, ErrFormat
 	}
 	h := Header{int(payload[1]), int(payload[2]), int(payload[3]), binary.BigEndian.Uint32(payload[4:])}
