@@ -126,8 +126,8 @@ local function dissect_nack(payload, tree)
 end
 
 local function dissect_fec(payload, tree, ssrc)
-	if payload:len() <= 15 or payload:len() > 1172 then
-		tree:add_proto_expert_info(malformed, "Parity has 16 to 1172 bytes")
+	if payload:len() < 15 or payload:len() > 1172 then
+		tree:add_proto_expert_info(malformed, "Parity has 15 to 1172 bytes")
 		return "malformed"
 	end
 	local k, m, index, first = payload(1, 1):uint(), payload(2, 1):uint(), payload(3, 1):uint(), payload(4, 4):uint()

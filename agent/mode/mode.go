@@ -48,6 +48,7 @@ const (
 	LossGood  = 0.02
 	Hurry     = 25 * time.Millisecond // for another way to play, when the one that led does not
 	Recently  = time.Minute           // for so long a failure counts
+	Silent    = 3 * time.Second       // where nothing plays a way is tried again after this at the latest
 )
 
 // retry is how long after a failure a mode is tried again, at first and at most.
@@ -96,8 +97,8 @@ type track struct {
 	poor     timebase.Local // since when it loses too much; 0: it does not
 	wanted   timebase.Local // since when it is being opened
 	ill      timebase.Local // since when it is open and not well; 0: it is not
-	retry    timebase.Local // not to be opened before
-	backoff  time.Duration
+	tried    timebase.Local // when it could not be opened, or broke; 0: it is tried again
+	backoff  time.Duration  // for so long from then on it is not
 	failedAt timebase.Local // when it broke that had been open; 0: never
 }
 
@@ -123,7 +124,18 @@ func (e *Engine) Failed(m Mode, now timebase.Local) {
 		failedAt = now
 	}
 	backoff := min(max(2*t.backoff, first), most)
-	*t = track{retry: now.Add(backoff), backoff: backoff, failedAt: failedAt}
+	*t = track{tried: now, backoff: backoff, failedAt: failedAt}
+}
+
+// rests reports whether a way is not to be opened yet, since it failed. Who hears
+// nothing is in more of a hurry than who could hear by a better way.
+func (e *Engine) rests(m Mode, now timebase.Local) bool {
+	t := &e.tracks[m]
+	rest := t.backoff
+	if e.lead == None {
+		rest = min(rest, Silent)
+	}
+	return t.tried != 0 && now.Sub(t.tried) < rest
 }
 
 // Decide returns what should be, given what is.
@@ -139,7 +151,7 @@ func (e *Engine) Decide(ways [Count]Way, now timebase.Local) Decision {
 	for m := range ways {
 		d.Want[m] = e.wants(Mode(m), ways, now)
 		if d.Want[m] && !ways[m].Open && e.tracks[m].wanted == 0 {
-			e.tracks[m].wanted = now
+			e.tracks[m].wanted, e.tracks[m].tried = now, 0
 		}
 	}
 	return d
@@ -239,9 +251,8 @@ func (e *Engine) best(ways [Count]Way, fits func(Mode) bool) Mode {
 
 // wants reports whether a way should be open.
 func (e *Engine) wants(m Mode, ways [Count]Way, now timebase.Local) bool {
-	t := &e.tracks[m]
 	switch {
-	case !ways[m].Possible || now < t.retry:
+	case !ways[m].Possible || e.rests(m, now):
 		return false
 	case m == e.lead:
 		return true
@@ -258,7 +269,7 @@ func (e *Engine) wants(m Mode, ways [Count]Way, now timebase.Local) bool {
 func (e *Engine) next(ways [Count]Way, after Mode, now timebase.Local) Mode {
 	for m := after + 1; m < None; m++ {
 		t := &e.tracks[m]
-		if !ways[m].Possible || now < t.retry {
+		if !ways[m].Possible || e.rests(m, now) {
 			continue
 		}
 		patience := m.patience()

@@ -208,3 +208,39 @@ func TestHeld(t *testing.T) {
 		}
 	}
 }
+
+// Nothing can be reached for ten minutes: when it can again, it plays within seconds, by
+// what a try takes and a rest of three. A better way that fails while another plays is
+// tried seldom.
+func TestAllAway(t *testing.T) {
+	w := newWorld([Count]time.Duration{P2P: quick, Relay: quick})
+	w.run(5 * time.Second)
+	w.lead(t, P2P)
+	tries := func(d time.Duration, fails ...Mode) (n int) {
+		for end := w.now.Add(d); w.now < end; {
+			w.run(50 * time.Millisecond)
+			for _, m := range fails {
+				if w.last.Want[m] {
+					w.engine.Failed(m, w.now)
+					w.ways[m], w.last.Want[m] = Way{Possible: true}, false
+					n++
+				}
+			}
+		}
+		return n
+	}
+	if n := tries(10*time.Minute, P2P, Relay); n < 300 || n > 500 {
+		t.Errorf("%d tries of two ways in ten minutes, want one in 3 s each", n)
+	}
+	w.lead(t, None)
+	silence := w.now
+	for w.last.Lead != Relay {
+		if tries(50*time.Millisecond, P2P); w.now.Sub(silence) > Silent+time.Second {
+			t.Fatalf("silent %v after the relay is back", w.now.Sub(silence))
+		}
+	}
+	if n := tries(10*time.Minute, P2P); n < 15 || n > 25 {
+		t.Errorf("%d tries of peer to peer in ten minutes, want one in 30 s", n)
+	}
+	w.lead(t, Relay)
+}
