@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/pion/stun/v4"
@@ -110,10 +111,27 @@ func (s *Sending) hearPeer(b []byte, at timebase.Local, reply func([]byte) error
 	}
 }
 
+// lookAround looks at the network to the relay until the source ends.
+func (s *Sending) lookAround(log *slog.Logger) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	s.wait.Go(func() { <-s.quit; cancel() })
+	var n network
+	for ctx.Err() == nil {
+		if m := s.uplink.Load().Member(); m != nil {
+			n.watch(ctx, m, log)
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(time.Second):
+		}
+	}
+}
+
 func (s *Sending) iceServers() []*stun.URI {
 	if u := s.uplink.Load(); u != nil {
 		if m := u.Member(); m != nil {
-			return iceServers(context.Background(), m, s.turn)
+			return foremost(iceServers(context.Background(), m, s.turn))
 		}
 	}
 	return nil
@@ -153,6 +171,22 @@ func iceServers(ctx context.Context, m *remote.Member, turn bool) (all []*stun.U
 	return all
 }
 
+// foremost keeps one STUN server and what is TURN: two of one host would only make ICE
+// try twice.
+func foremost(servers []*stun.URI) (kept []*stun.URI) {
+	some := false
+	for _, u := range servers {
+		if u.Scheme == stun.SchemeTypeSTUN {
+			if some {
+				continue
+			}
+			some = true
+		}
+		kept = append(kept, u)
+	}
+	return kept
+}
+
 const sourceWithin = 2 * time.Second // of joining the relay names the source
 
 // joinPeer hears a channel straight from its source.
@@ -171,7 +205,7 @@ func (l *listening) joinPeer(ctx context.Context, path *merge.Path, known *descr
 			takeSignal(s, inbox.Take)
 		}
 	})
-	c := peer.Config{Servers: func() []*stun.URI { return iceServers(ctx, m, l.speaker.config.Turn) }, Clock: l.speaker.clock, Log: l.speaker.log}
+	c := peer.Config{Servers: func() []*stun.URI { return foremost(iceServers(ctx, m, l.speaker.config.Turn)) }, Clock: l.speaker.clock, Log: l.speaker.log}
 	open := func(ctx context.Context, hear func([]byte, timebase.Local)) (remote.Transport, error) {
 		conn, err := peer.Dial(ctx, c, source, func(to string, b []byte) error { return sendSignal(m, to, b) }, inbox, hear)
 		if err != nil {

@@ -82,7 +82,7 @@ func (s *Speaker) listen(ctx context.Context) {
 	defer l.end()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	l.member.dial = func() (*remote.Member, error) { return remote.Dial(ctx, s.membership(l.channel), nil) }
+	l.member.dial = func() (*remote.Member, error) { return l.join(ctx, remote.Dial) }
 	if l.possible(mode.LAN) {
 		s.say("joining", "found a source on the network", "")
 	}

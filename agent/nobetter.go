@@ -27,9 +27,14 @@ func (s *Speaker) forgetWays() {
 func (s *Speaker) noBetter() string {
 	var all []string
 	for m := range min(s.mode, mode.None) {
-		if s.failed[m] != "" {
-			all = append(all, m.String()+": "+s.failed[m])
+		if s.failed[m] == "" {
+			continue
 		}
+		why := m.String() + ": " + s.failed[m]
+		if m == mode.P2P {
+			why += s.network.hint()
+		}
+		all = append(all, why)
 	}
 	return strings.Join(all, "; ")
 }

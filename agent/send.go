@@ -78,6 +78,7 @@ func Send(c SendConfig) (*Sending, error) {
 	if c.Relay != nil {
 		s.peers = peer.NewSource(peer.Config{Servers: s.iceServers, Clock: c.Clock, Log: c.Log}, s.signal, s.hearPeer)
 		s.uplink.Store(s.newUplink(c))
+		s.wait.Go(func() { s.lookAround(c.Log) })
 	}
 	if err := s.announce(c); err != nil {
 		c.Log.Warn("speakers cannot find this source by themselves", "error", err, "instead", "tutti run --source "+s.Address())

@@ -45,7 +45,8 @@ type Speaker struct {
 	service *discovery.Announcement
 	port    uint16
 	nearby  *nearby
-	changed chan struct{}             // the supervisor should look again
+	changed chan struct{} // the supervisor should look again
+	network network
 	house   atomic.Pointer[household] // of what is listened to; nil: nothing yet
 
 	naming sync.Mutex // held while what is announced changes; before mu

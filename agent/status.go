@@ -112,7 +112,8 @@ func (s *Speaker) fillPath(st *control.Status) {
 	if r, ok := s.session.(*remote.Receiver); ok {
 		q, c := r.Quality(), r.Counters()
 		st.Path.RoundTripMS, st.Path.JitterMS, st.Path.BufferMS = micros(q.RoundTrip)/1000, micros(q.Jitter)/1000, micros(q.Buffer)/1000
-		st.Path.LossPercent = 100 * q.Loss
+		st.Path.LossPercent, st.Path.KbitPerS = 100*q.Loss, 8*q.Rate/1000
+		st.Path.NAT, st.Path.SeenAs = s.network.kind()
 		st.Path.Asked, st.Path.Repaired, st.Path.Recovered, st.Path.Parity = c.Asked, c.Repaired, c.Recovered, c.Parity
 	}
 }

@@ -61,6 +61,15 @@ func (s *Speaker) membership(channel string) remote.Membership {
 	}
 }
 
+// join becomes a member at the relay, and looks at the network to it meanwhile.
+func (l *listening) join(ctx context.Context, dial func(context.Context, remote.Membership, func([]byte, timebase.Local)) (*remote.Member, error)) (*remote.Member, error) {
+	m, err := dial(ctx, l.speaker.membership(l.channel), nil)
+	if err == nil {
+		l.wait.Go(func() { l.speaker.network.watch(ctx, m, l.speaker.log) })
+	}
+	return m, err
+}
+
 // joinRelay hears a channel by the relay.
 func (l *listening) joinRelay(ctx context.Context, path *merge.Path, known *describe.Stream) (session, error) {
 	m, err := l.member.get()
@@ -72,7 +81,7 @@ func (l *listening) joinRelay(ctx context.Context, path *merge.Path, known *desc
 
 // joinWeb hears a channel by the relay where nothing but HTTP gets through.
 func (l *listening) joinWeb(ctx context.Context, path *merge.Path, known *describe.Stream) (session, error) {
-	m, err := remote.DialWeb(ctx, l.speaker.membership(l.channel), nil)
+	m, err := l.join(ctx, remote.DialWeb)
 	if err != nil {
 		return nil, err
 	}

@@ -66,7 +66,7 @@ func New(c config.Config, log *slog.Logger) (_ *Relay, err error) {
 	if r.hub, err = hub.New(of); err != nil {
 		return nil, err
 	}
-	if r.ice, err = ice.New(c.TURN, log); err != nil {
+	if r.ice, err = ice.New(c.TURN, r.hub.Knows, log); err != nil {
 		return nil, err
 	}
 	return r, r.serveTCP()

@@ -18,6 +18,7 @@ import (
 func local() config.Config {
 	c := config.Default()
 	c.Listen, c.Lines, c.HTTP, c.Metrics = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	c.TURN.Listen = "127.0.0.1:0"
 	return c
 }
 

@@ -79,6 +79,9 @@ type Path struct {
 	RoundTripMS float64 `json:"round_trip_ms"` // to the relay or peer
 	JitterMS    float64 `json:"jitter_ms"`     // by which 99 of 100 packets are delayed at most
 	BufferMS    float64 `json:"buffer_ms"`     // for which packets wait
+	KbitPerS    float64 `json:"kbit_per_s"`    // that come, parity included; 0 on the LAN
+	NAT         string  `json:"nat"`           // between here and the relay; empty: not known
+	SeenAs      string  `json:"seen_as"`       // this host's address as the relay sees it; empty: not known
 	Asked       uint64  `json:"asked"`         // packets asked for again,
 	Repaired    uint64  `json:"repaired"`      // that came then,
 	Recovered   uint64  `json:"recovered"`     // and recovered from parity,

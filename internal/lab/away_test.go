@@ -79,7 +79,7 @@ func (a *away) mode(want string) {
 	}
 }
 
-// Two homes behind restrictive NATs without STUN: the relay plays, also when a NAT
+// Two homes behind NATs between which there is no straight way: the relay plays, also when a NAT
 // forgets its mappings. Where UDP is blocked in mid-stream, WebSocket takes over, and
 // when it is let through again, the relay by UDP. The relay is stopped and started
 // again, and the speaker plays on.
@@ -93,7 +93,7 @@ func TestRelayAway(t *testing.T) {
 	a.mode("relay")
 	a.must(a.hearing.router.host.Router(a.hearing.outer, netlab.UDPBlocked))
 	a.mode("websocket")
-	a.must(a.hearing.router.host.Router(a.hearing.outer, netlab.Restricted))
+	a.must(a.hearing.router.host.Router(a.hearing.outer, netlab.Symmetric))
 	a.mode("relay")
 	before := a.heard()
 	a.world.relay.stop()

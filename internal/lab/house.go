@@ -94,18 +94,22 @@ func (h *house) add(name string, options ...netlab.Option) (*machine, error) {
 	return m, nil
 }
 
-// start runs tutti with the arguments; its output goes to NAME.log.
+// start runs tutti with the arguments.
 func (m *machine) start(ctx context.Context, args ...string) error {
 	_, port, _ := net.SplitHostPort(m.address)
 	args = append(args, "--http", ":"+port)
 	if m.host == nil {
 		args = append(args, "--interface", "lo")
 	}
+	return m.run(ctx, append([]string{m.house.binary}, args...))
+}
+
+// run runs a program; its output goes to NAME.log.
+func (m *machine) run(ctx context.Context, argv []string) error {
 	log, err := os.OpenFile(filepath.Join(m.house.dir, m.name+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return err
 	}
-	argv := append([]string{m.house.binary}, args...)
 	if m.host == nil {
 		return m.startHere(ctx, argv, log)
 	}

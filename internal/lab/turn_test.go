@@ -2,6 +2,8 @@ package main
 
 import (
 	"net/netip"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -15,11 +17,8 @@ import (
 // server in peace.
 func TestTURNRefuses(t *testing.T) {
 	t.Parallel()
-	const elsewhere = "203.0.113.2"
-	a := newAwayBy(t, "[turn]\nmode = \"coturn\"\nurls = [\"turn:"+elsewhere+":3478\"]\nsecret = \"another\"\n", netlab.Symmetric, netlab.Symmetric)
-	server, err := a.world.place("turn", a.world.house.sw, netip.MustParsePrefix(elsewhere+"/24"), netlab.WithImpairment(1))
-	a.must(err)
-	a.must(server.serveTURN(a, elsewhere))
+	a := newAwayBy(t, byCoturn, netlab.Symmetric, netlab.Symmetric)
+	server := a.coturn("another than what the relay knows")
 	a.must(a.source.source(a.Context(), "--channel", "far", "--relay", relayAddress, "--turn", "tune"))
 	a.listen(a.room, "--turn")
 	a.mode("relay")
@@ -39,11 +38,42 @@ func TestTURNRefuses(t *testing.T) {
 	a.goesOn(heard)
 }
 
-// serveTURN makes the machine a TURN server with a secret of its own: one inside
-// another relay.
-func (m *machine) serveTURN(a *away, public string) error {
-	other := &world{house: &house{binary: a.binary, dir: a.TempDir()}, relay: m}
-	return other.startRelay(a.Context(), "[turn]\nmode = \"embedded\"\npublic = \""+public+"\"\n")
+// Homes between which there is no straight way hear each other by a coturn that the
+// relay gives credentials for, encrypted from end to end.
+func TestCoturn(t *testing.T) {
+	t.Parallel()
+	a := newAwayBy(t, byCoturn, netlab.Symmetric, netlab.Symmetric)
+	a.coturn(coturnSecret)
+	a.must(a.source.source(a.Context(), "--channel", "far", "--relay", relayAddress, "--turn", "tune"))
+	a.listen(a.room, "--turn")
+	a.mode("p2p")
+	heard := a.heard()
+	a.goesOn(heard)
+	a.mode("p2p")
+}
+
+const (
+	coturnAddress = "203.0.113.2"
+	coturnSecret  = "known to both"
+	byCoturn      = "[turn]\nmode = \"coturn\"\nurls = [\"turn:" + coturnAddress + ":3478\"]\nsecret = \"" + coturnSecret + "\"\n"
+)
+
+// coturn is a real TURN server on a machine of its own.
+func (a *away) coturn(secret string) *machine {
+	a.Helper()
+	program, err := exec.LookPath("turnserver")
+	if err != nil {
+		a.Skip("coturn is not installed: `apt-get install coturn` for this test")
+	}
+	m, err := a.world.place("turn", a.world.house.sw, netip.MustParsePrefix(coturnAddress+"/24"), netlab.WithImpairment(1))
+	a.must(err)
+	// It ends a session that it cannot send for at all, such as to a home's inner address.
+	a.must(m.host.Through(netip.MustParseAddr(relayAddress)))
+	dir := a.TempDir()
+	a.must(m.run(a.Context(), []string{program, "-n", "--no-cli", "--no-tls", "--no-dtls", "--listening-ip", coturnAddress, "--relay-ip", coturnAddress,
+		"--realm", "tutti", "--use-auth-secret", "--static-auth-secret", secret, "--log-file", "stdout", "--pidfile", filepath.Join(dir, "pid"),
+		"--userdb", filepath.Join(dir, "db")}))
+	return m
 }
 
 // A TURN server has no place left: who came first plays on by it, and the next one

@@ -55,9 +55,9 @@ type TLS struct {
 
 // TURN is how clients behind hard NATs reach each other.
 type TURN struct {
-	Mode   string   `toml:"mode" check:"turn" doc:"off, embedded (in this relay) or coturn (elsewhere, with a shared secret)"`
-	Listen string   `toml:"listen" check:"address" doc:"address:port of the embedded server, UDP"`
-	Public string   `toml:"public" doc:"IP address of this host as clients see it; the embedded server gives it out"`
+	Mode   string   `toml:"mode" check:"turn" doc:"embedded (in this relay), coturn (elsewhere, with a shared secret) or off"`
+	Listen string   `toml:"listen" check:"address" doc:"address:port of the embedded server, UDP; it answers networks that members are in"`
+	Public string   `toml:"public" doc:"IP address of this host as clients see it, which the embedded server gives out; empty: that of the interface to the internet, and where that is a private one the server does STUN alone"`
 	Ports  string   `toml:"ports" check:"ports" doc:"UDP ports that the embedded server relays by"`
 	URLs   []string `toml:"urls" doc:"where coturn is, such as \"turn:turn.example:3478\""`
 	Secret string   `toml:"secret" secret:"true" doc:"coturn's static-auth-secret; the embedded server makes its own"`
@@ -75,7 +75,7 @@ func Default() Config {
 	return Config{
 		Listen: ":5100", Lines: ":5101", HTTP: ":5102", Drain: 5, LogLevel: "info",
 		Limits: Limits{Members: 1000, Channels: 1000, JoinsPerSecond: 10, JoinsPerNetwork: 200, SourceKBs: 2048, WebSockets: 10000},
-		TURN:   TURN{Mode: "off", Listen: ":3478", Ports: "49152-65535", TTL: 3600},
+		TURN:   TURN{Mode: "embedded", Listen: ":3478", Ports: "49152-65535", TTL: 3600},
 	}
 }
 

@@ -46,7 +46,7 @@ func TestProblemsNameFileLineAndRemedy(t *testing.T) {
 		"drain_s = ":                          `f:1: `,
 		"log_level = \"warning\"":             `did you mean "warn"?`,
 		"[turn]\nmode = \"embeddde\"":         `did you mean "embedded"?`,
-		"[turn]\nmode = \"embedded\"":         `turn.public: the embedded server must know`,
+		"[turn]\npublic = \"me.example\"":     `f:2: turn.public: the embedded server gives out an IP address`,
 		"[turn]\nports = \"9-3\"":             `f:2: turn.ports: "9-3" is no range`,
 		"[tls]\ncertificate = \"x\"":          `f:2: tls.certificate: a certificate and its key go together`,
 		"[channel.\"a b\"]\npassword = \"x\"": `f:1: channel.a b: channel name "a b"`,

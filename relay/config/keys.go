@@ -145,8 +145,8 @@ func (c Config) together() map[string]error {
 	}
 	switch c.TURN.Mode {
 	case "embedded":
-		if _, err := netip.ParseAddr(c.TURN.Public); err != nil {
-			found["turn.public"] = errors.New("the embedded server must know this host's address as clients see it: set turn.public to that IP address")
+		if _, err := netip.ParseAddr(c.TURN.Public); err != nil && c.TURN.Public != "" {
+			found["turn.public"] = errors.New("the embedded server gives out an IP address: set turn.public to this host's as clients see it, or leave it empty")
 		}
 	case "coturn":
 		if len(c.TURN.URLs) == 0 || c.TURN.Secret == "" {

@@ -12,6 +12,7 @@ type counts struct {
 	NACKs, Resent, Lacking, NACKsOver         atomic.Uint64
 	Probes, Signals, Limited, Expired         atomic.Uint64
 	SocketErrors, Reports, Forged             atomic.Uint64
+	Bindings                                  atomic.Uint64
 }
 
 // Count is one counter as metrics tell it.
@@ -50,6 +51,7 @@ func counters() []counter {
 		{"lacking_total", "packets asked of the source, because the ring lacked them", func(c *counts) *atomic.Uint64 { return &c.Lacking }},
 		{"nacks_limited_total", "sequence numbers asked for beyond a member's limit", func(c *counts) *atomic.Uint64 { return &c.NACKsOver }},
 		{"probes_total", "clock probes answered", func(c *counts) *atomic.Uint64 { return &c.Probes }},
+		{"bindings_total", "STUN requests answered on the UDP port", func(c *counts) *atomic.Uint64 { return &c.Bindings }},
 		{"signals_total", "SIGNAL lines passed on", func(c *counts) *atomic.Uint64 { return &c.Signals }},
 		{"limited_total", "lines beyond a limit", func(c *counts) *atomic.Uint64 { return &c.Limited }},
 		{"expired_total", "members that fell silent", func(c *counts) *atomic.Uint64 { return &c.Expired }},

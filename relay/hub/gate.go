@@ -53,7 +53,10 @@ func (v *visitor) echoedLately(now int64) bool {
 }
 
 // network is a /24 or a /56.
-type network struct{ joins, guesses pace }
+type network struct {
+	joins, guesses, bindings pace
+	known                    atomic.Int64 // ns until which members count as being in it
+}
 
 func newGate() *gate {
 	g := &gate{proven: map[netip.AddrPort]*visitor{}, networks: map[netip.Prefix]*network{}}
@@ -120,7 +123,7 @@ func (g *gate) sweep(now int64) {
 	defer g.mu.Unlock()
 	g.forget(now)
 	for p, n := range g.networks {
-		if n.joins.next.Load() < now && n.guesses.next.Load() < now {
+		if n.joins.next.Load() < now && n.guesses.next.Load() < now && n.known.Load() < now {
 			delete(g.networks, p)
 		}
 	}
@@ -157,13 +160,29 @@ func (g *gate) admit(a netip.AddrPort, now int64) *visitor {
 	return v
 }
 
-// network returns the buckets of an address's network; nil when there are too many.
-func (g *gate) network(a netip.Addr) *network {
+// around is the network that an address counts as being in.
+func around(a netip.Addr) netip.Prefix {
 	bits := 56
 	if a.Is4() {
 		bits = 24
 	}
 	p, _ := a.Prefix(bits)
+	return p
+}
+
+// known returns the network of an address if members are in it, or nil.
+func (g *gate) known(a netip.Addr, now int64) *network {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if n := g.networks[around(a)]; n != nil && n.known.Load() >= now {
+		return n
+	}
+	return nil
+}
+
+// network returns what is kept of an address's network; nil when there are too many.
+func (g *gate) network(a netip.Addr) *network {
+	p := around(a)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	n := g.networks[p]

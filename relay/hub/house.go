@@ -44,6 +44,7 @@ func (h *Hub) expire(now int64) {
 	var over []*member
 	for _, c := range h.channels {
 		for _, m := range c.members {
+			h.know(m, now)
 			switch {
 			case m.name == nil:
 			case now-m.seen.Load() > memberFor, m.unwilling(now):

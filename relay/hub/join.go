@@ -108,6 +108,7 @@ func (h *Hub) enter(o *origin, j line.Join, now int64) (m *member, letters mail,
 	c.add(m)
 	c.settle(a)
 	h.sessions[m.session] = m
+	h.know(m, now)
 	if m.name != nil {
 		h.members.set(m.addr, m)
 	}
@@ -122,6 +123,7 @@ func (h *Hub) newMember(o *origin, j line.Join, c *channel, role line.Role, now 
 		way: o.way, channel: c, session: hex.EncodeToString(secret[:]), device: sha256.Sum256([]byte(j.Device)), named: j.Device != "",
 		options: j.Options,
 	}
+	m.network = h.network(o)
 	m.setRole(role)
 	m.proven.Store(o.sink != nil || o.visitor == nil || !o.visitor.unproven.Load())
 	m.asked = m.device

@@ -50,6 +50,7 @@ type way struct {
 type member struct {
 	way
 	channel *channel
+	network *network // nil: there are too many
 	session string
 	id      string
 	nackAt  atomic.Uint32     // sequence of the relay's own NACKs to it

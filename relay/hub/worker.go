@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/pion/stun/v4"
+
 	"github.com/tutti-audio/tutti/internal/dtlssrtp"
 	"github.com/tutti-audio/tutti/internal/udp"
 	"github.com/tutti-audio/tutti/ostp"
@@ -37,6 +39,8 @@ type worker struct {
 	sealed  [sealBatch]*udp.Name
 	ciphers [sealBatch]*dtlssrtp.Cipher
 	fetched int
+
+	question, answer stun.Message
 }
 
 func newWorker(h *Hub, p *udp.Port) *worker {
@@ -84,6 +88,8 @@ func (w *worker) datagram(b []byte, from *udp.Name, now int64) {
 		w.probe(m, b, from, now)
 	case b[0] >= 'A' && b[0] <= 'Z':
 		w.line(m, addr, b, from, now)
+	case b[0] < 4:
+		w.binding(b, from, addr, now)
 	default:
 		w.counts.Foreign.Add(1)
 	}

@@ -4,7 +4,9 @@
 //
 // Credentials are those that coturn calls "TURN REST": the name is the time at which
 // they end and a label, the password an HMAC-SHA1 of the name. The embedded server
-// relays to no address of this host or of its network: it would be a way in.
+// answers networks that members are in and nobody else, as its answers are longer than
+// the questions; it relays to no address of this host or of its network: it would be a
+// way in. Where it does not know by which address others reach it, it does STUN alone.
 //
 // A Server is safe for concurrent use; Close waits for the library's goroutines.
 package ice
@@ -12,14 +14,17 @@ package ice
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/pion/turn/v5"
 
+	"github.com/tutti-audio/tutti/internal/udp"
 	"github.com/tutti-audio/tutti/relay/config"
 	"github.com/tutti-audio/tutti/relay/web"
 )
@@ -29,26 +34,28 @@ const realm = "tutti"
 
 // Server gives out credentials, and is the server if that is embedded.
 type Server struct {
-	urls   []string
+	port   uint16   // of the embedded server's STUN; 0: it is elsewhere
+	urls   []string // of TURN; none: STUN alone
 	secret string
 	ttl    time.Duration
 	turn   *turn.Server // nil: it is elsewhere
 }
 
-// New starts what the configuration asks for; nil when that is off.
-func New(c config.TURN, log *slog.Logger) (*Server, error) {
+// New starts what the configuration asks for; nil when that is off. known says whether
+// a member is in the network of an address.
+func New(c config.TURN, known func(netip.Addr) bool, log *slog.Logger) (*Server, error) {
 	s := &Server{urls: c.URLs, secret: c.Secret, ttl: time.Duration(c.TTL) * time.Second}
 	switch c.Mode {
 	case "coturn":
 		return s, nil
 	case "embedded":
-		return s, s.listen(c, log)
+		return s, s.listen(c, known, log)
 	}
 	return nil, nil
 }
 
 // listen starts the embedded server.
-func (s *Server) listen(c config.TURN, log *slog.Logger) error {
+func (s *Server) listen(c config.TURN, known func(netip.Addr) bool, log *slog.Logger) error {
 	var secret [32]byte
 	_, _ = rand.Read(secret[:]) // it does not fail
 	s.secret = base64.RawURLEncoding.EncodeToString(secret[:])
@@ -56,47 +63,87 @@ func (s *Server) listen(c config.TURN, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	public, err := netip.ParseAddr(c.Public)
-	if err != nil {
-		return fmt.Errorf("turn.public: %w", err)
-	}
-	least, most, err := config.ParsePorts(c.Ports)
+	public, err := publicAddress(c.Public)
 	if err != nil {
 		return err
-	}
-	network := "udp4"
-	if public.Is6() {
-		network = "udp6"
 	}
 	listen := net.UDPAddrFromAddrPort(address)
 	if address.Addr().IsUnspecified() {
 		listen.IP = nil
 	}
-	conn, err := net.ListenUDP(network, listen)
+	conn, err := net.ListenUDP("udp", listen)
 	if err != nil {
 		return fmt.Errorf("cannot serve TURN: %w: choose another address with turn.listen", err)
+	}
+	s.port = uint16(conn.LocalAddr().(*net.UDPAddr).Port)
+	q := newQuota()
+	settings := turn.ServerConfig{Realm: realm, LoggerFactory: quiet{}, QuotaHandler: q.allows, EventHandler: q.events()}
+	settings.PacketConnConfigs = []turn.PacketConnConfig{{PacketConn: guarded{conn, known}, PermissionHandler: permit(public)}}
+	relays := &settings.PacketConnConfigs[0].RelayAddressGenerator
+	if public.IsValid() {
+		settings.AuthHandler = turn.LongTermTURNRESTAuthHandler(s.secret, quiet{}.NewLogger(""))
+		if *relays, err = ports(c.Ports, public); err != nil {
+			return errors.Join(err, conn.Close())
+		}
+		at := netip.AddrPortFrom(public, s.port)
+		s.urls = []string{"turn:" + at.String() + "?transport=udp"}
+		log.Info("TURN", "at", at, "ports", c.Ports)
+	} else { // nobody is told a password for it
+		*relays = &turn.RelayAddressGeneratorNone{Address: "127.0.0.1"}
+		log.Info("STUN alone: this host has no public address; with turn.public there is TURN as well", "at", conn.LocalAddr())
+	}
+	if s.turn, err = turn.NewServer(settings); err != nil {
+		return fmt.Errorf("cannot serve TURN: %w", errors.Join(err, conn.Close()))
+	}
+	return nil
+}
+
+// publicAddress returns the address that was set, or else the one by which this host
+// reaches the internet, if that is no private one; or none.
+func publicAddress(set string) (netip.Addr, error) {
+	if set != "" {
+		a, err := netip.ParseAddr(set)
+		if err != nil {
+			return netip.Addr{}, fmt.Errorf("turn.public: %w", err)
+		}
+		return a, nil
+	}
+	for _, anywhere := range []string{"192.0.2.1", "2001:db8::1"} { // RFC 5737, RFC 3849
+		_, a, err := udp.InterfaceTo(netip.MustParseAddr(anywhere))
+		if shared := netip.MustParsePrefix("100.64.0.0/10"); err == nil && a.IsGlobalUnicast() && !a.IsPrivate() && !shared.Contains(a) {
+			return a, nil
+		}
+	}
+	return netip.Addr{}, nil
+}
+
+// ports makes relayed addresses.
+func ports(text string, public netip.Addr) (turn.RelayAddressGenerator, error) {
+	least, most, err := config.ParsePorts(text)
+	if err != nil {
+		return nil, err
 	}
 	bind := "0.0.0.0"
 	if public.Is6() {
 		bind = "::"
 	}
-	q := newQuota()
-	s.turn, err = turn.NewServer(turn.ServerConfig{
-		QuotaHandler: q.allows, EventHandler: q.events(),
-		Realm: realm, AuthHandler: turn.LongTermTURNRESTAuthHandler(s.secret, quiet{}.NewLogger("")), LoggerFactory: quiet{},
-		PacketConnConfigs: []turn.PacketConnConfig{{
-			PacketConn: conn, PermissionHandler: permit(public),
-			RelayAddressGenerator: &turn.RelayAddressGeneratorPortRange{RelayAddress: net.IP(public.AsSlice()), Address: bind, MinPort: least, MaxPort: most},
-		}},
-	})
-	if err != nil {
-		_ = conn.Close()
-		return fmt.Errorf("cannot serve TURN: %w", err)
+	return &turn.RelayAddressGeneratorPortRange{RelayAddress: net.IP(public.AsSlice()), Address: bind, MinPort: least, MaxPort: most}, nil
+}
+
+// guarded is a socket that hears known networks alone.
+type guarded struct {
+	net.PacketConn
+	known func(netip.Addr) bool
+}
+
+// ReadFrom implements net.PacketConn.
+func (g guarded) ReadFrom(b []byte) (int, net.Addr, error) {
+	for {
+		n, from, err := g.PacketConn.ReadFrom(b)
+		if u, ok := from.(*net.UDPAddr); err != nil || ok && g.known(u.AddrPort().Addr()) {
+			return n, from, err
+		}
 	}
-	at := netip.AddrPortFrom(public, uint16(conn.LocalAddr().(*net.UDPAddr).Port))
-	s.urls = []string{"turn:" + at.String() + "?transport=udp"}
-	log.Info("TURN", "at", at, "ports", c.Ports)
-	return nil
 }
 
 // permit refuses peers that are no business of a stranger's: this host, and private
@@ -117,24 +164,30 @@ func permit(public netip.Addr) func(net.Addr, net.IP) bool {
 	}
 }
 
-// Servers returns the servers with credentials for one session.
-func (s *Server) Servers(session string) []web.ICEServer {
+// Servers returns the servers with credentials for one session; host is this one as
+// the client knows it.
+func (s *Server) Servers(session, host string) (all []web.ICEServer) {
+	if s.port != 0 {
+		all = append(all, web.ICEServer{URLs: []string{"stun:" + net.JoinHostPort(host, strconv.Itoa(int(s.port)))}})
+	}
+	if len(s.urls) == 0 {
+		return all
+	}
 	label := session[:min(len(session), 8)]
 	name, password, err := turn.GenerateLongTermTURNRESTCredentials(s.secret, label, s.ttl)
 	if err != nil {
-		return nil
+		return all
 	}
 	var stun []string
 	for _, u := range s.urls {
-		if host, ok := stunURL(u); ok {
-			stun = append(stun, host)
+		if at, ok := stunURL(u); ok && s.port == 0 {
+			stun = append(stun, at)
 		}
 	}
-	all := []web.ICEServer{{URLs: s.urls, Username: name, Credential: password}}
 	if len(stun) > 0 {
-		all = append([]web.ICEServer{{URLs: stun}}, all...)
+		all = append(all, web.ICEServer{URLs: stun})
 	}
-	return all
+	return append(all, web.ICEServer{URLs: s.urls, Username: name, Credential: password})
 }
 
 // Close ends the embedded server.

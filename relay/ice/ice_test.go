@@ -14,9 +14,11 @@ import (
 	"github.com/tutti-audio/tutti/relay/web"
 )
 
+func everybody(netip.Addr) bool { return true }
+
 func embedded(t *testing.T, ttl int) *Server {
 	t.Helper()
-	s, err := New(config.TURN{Mode: "embedded", Listen: "127.0.0.1:0", Public: "127.0.0.1", Ports: "20000-65000", TTL: ttl}, slog.New(slog.DiscardHandler))
+	s, err := New(config.TURN{Mode: "embedded", Listen: "127.0.0.1:0", Public: "127.0.0.1", Ports: "20000-65000", TTL: ttl}, everybody, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,15 +51,15 @@ func allocate(t *testing.T, server web.ICEServer) (net.PacketConn, error) {
 // TestRelayed: two members reach each other by the embedded server.
 func TestRelayed(t *testing.T) {
 	s := embedded(t, 600)
-	servers := s.Servers("0123456789abcdef")
-	if len(servers) != 2 || !strings.HasPrefix(servers[0].URLs[0], "stun:127.0.0.1:") || servers[0].Credential != "" {
+	servers := s.Servers("0123456789abcdef", "relay.test")
+	if len(servers) != 2 || !strings.HasPrefix(servers[0].URLs[0], "stun:relay.test:") || servers[0].Credential != "" {
 		t.Fatalf("%+v", servers)
 	}
 	a, err := allocate(t, servers[1])
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := allocate(t, s.Servers("fedcba9876543210")[1])
+	b, err := allocate(t, s.Servers("fedcba9876543210", "relay.test")[1])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,11 +82,11 @@ func TestRelayed(t *testing.T) {
 // TestCredentials: forged ones and such that are over are refused.
 func TestCredentials(t *testing.T) {
 	s := embedded(t, -1)
-	if _, err := allocate(t, s.Servers("0123456789abcdef")[1]); err == nil {
+	if _, err := allocate(t, s.Servers("0123456789abcdef", "relay.test")[1]); err == nil {
 		t.Error("credentials that are over are taken")
 	}
 	good := embedded(t, 600)
-	forged := good.Servers("0123456789abcdef")[1]
+	forged := good.Servers("0123456789abcdef", "relay.test")[1]
 	forged.Credential += "x"
 	if _, err := allocate(t, forged); err == nil {
 		t.Error("a forged password is taken")
@@ -117,15 +119,15 @@ func TestPermit(t *testing.T) {
 }
 
 func TestElsewhere(t *testing.T) {
-	s, err := New(config.TURN{Mode: "coturn", URLs: []string{"turn:turn.test:3478", "turns:turn.test:5349"}, Secret: "x", TTL: 60}, nil)
+	s, err := New(config.TURN{Mode: "coturn", URLs: []string{"turn:turn.test:3478", "turns:turn.test:5349"}, Secret: "x", TTL: 60}, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	servers := s.Servers("0123456789abcdef")
+	servers := s.Servers("0123456789abcdef", "relay.test")
 	if len(servers) != 2 || len(servers[0].URLs) != 1 || servers[0].URLs[0] != "stun:turn.test:3478" || len(servers[1].URLs) != 2 {
 		t.Errorf("%+v", servers)
 	}
-	if off, err := New(config.TURN{Mode: "off"}, nil); off != nil || err != nil {
+	if off, err := New(config.TURN{Mode: "off"}, nil, nil); off != nil || err != nil {
 		t.Error(off, err)
 	}
 }
@@ -134,7 +136,7 @@ func TestElsewhere(t *testing.T) {
 // free again.
 func TestQuota(t *testing.T) {
 	s := embedded(t, 600)
-	server := s.Servers("0123456789abcdef")[1]
+	server := s.Servers("0123456789abcdef", "relay.test")[1]
 	var last net.PacketConn
 	for range mostOfSession {
 		conn, err := allocate(t, server)
@@ -146,7 +148,7 @@ func TestQuota(t *testing.T) {
 	if _, err := allocate(t, server); err == nil || !strings.Contains(err.Error(), "486") {
 		t.Errorf("one more: %v, want error 486", err)
 	}
-	if _, err := allocate(t, s.Servers("fedcba9876543210")[1]); err != nil {
+	if _, err := allocate(t, s.Servers("fedcba9876543210", "relay.test")[1]); err != nil {
 		t.Errorf("another session: %v", err)
 	}
 	if err := last.Close(); err != nil {

@@ -120,10 +120,20 @@ func (s *Server) getBootstrap(w http.ResponseWriter, r *http.Request, name strin
 		b.Codec = state.PayloadType.String()
 	}
 	b.Relay = s.addresses(r, name)
-	if state.Member && s.config.ICE != nil {
-		b.ICEServers = s.config.ICE(session)
+	if state.Member {
+		b.ICEServers = s.iceServers(session, b.Relay.UDP)
 	}
 	reply(w, b)
+}
+
+// iceServers lists what helps members to reach each other straight: the embedded server
+// or another, and the UDP port of the relay itself, which does STUN as well.
+func (s *Server) iceServers(session, relay string) (all []ICEServer) {
+	host, _, _ := net.SplitHostPort(relay)
+	if s.config.ICE != nil {
+		all = s.config.ICE(session, host)
+	}
+	return append(all, ICEServer{URLs: []string{"stun:" + relay}})
 }
 
 // addresses names this relay as the client knows it.

@@ -43,7 +43,7 @@ const maxRequests = 1000
 type Config struct {
 	Hub      *hub.Hub
 	Settings Settings
-	ICE      func(session string) []ICEServer // nil: none
+	ICE      func(session, host string) []ICEServer // host: this one, as the client knows it; nil: none
 	Log      *slog.Logger
 	Other    *Server          // whose connections /metrics tells of; nil: this one's
 	Until    func() time.Time // when the certificate is over; nil: there is none

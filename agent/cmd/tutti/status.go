@@ -83,6 +83,9 @@ func printStatus(w io.Writer, s control.Status) error {
 		if s.Path.Better != "" {
 			rows = append(rows, []string{"no better way", s.Path.Better})
 		}
+		if s.Path.NAT != "" {
+			rows = append(rows, []string{"network", behind(*s.Path)})
+		}
 		if s.Path.Part != "" {
 			rows = append(rows, []string{"house", inHouse(*s.Path)})
 		}
@@ -111,8 +114,16 @@ func byWay(p control.Path) string {
 	if p.Mode == "lan" {
 		return text
 	}
-	return fmt.Sprintf("%s; %s; round trip %.0f ms, jitter %.0f ms, %.0f ms buffered, %.1f %% lost on the way, %d packets asked for again, %d repaired, %d recovered",
-		text, p.Address, p.RoundTripMS, p.JitterMS, p.BufferMS, p.LossPercent, p.Asked, p.Repaired, p.Recovered)
+	return fmt.Sprintf("%s; %s; %.0f kbit/s, round trip %.0f ms, jitter %.0f ms, %.0f ms buffered, %.1f %% lost on the way, %d packets asked for again, %d repaired, %d recovered",
+		text, p.Address, p.KbitPerS, p.RoundTripMS, p.JitterMS, p.BufferMS, p.LossPercent, p.Asked, p.Repaired, p.Recovered)
+}
+
+// behind says what is between here and the relay.
+func behind(p control.Path) string {
+	if p.SeenAs == "" {
+		return p.NAT
+	}
+	return p.NAT + ", seen from outside as " + p.SeenAs
 }
 
 // inHouse says which part a speaker has in a house that hears a stream from outside.

@@ -81,7 +81,7 @@ export const text = {
   noStream: "No stream to judge.",
   multicast: (g) => `Multicast arrives (${g}).`,
   ways: { p2p: "Straight from the source, over the internet, encrypted", relay: "By a relay", websocket: "By a relay, through WebSocket because no UDP gets through" },
-  away: (p) => `${text.ways[p.mode]}: ${number(p.round_trip_ms)} ms there and back, ${number(p.loss_percent, 1)} % lost on the way (${number(p.repaired + p.recovered)} packets repaired so far), ${number(p.buffer_ms)} ms held in reserve.`,
+  away: (p) => `${text.ways[p.mode]}: ${number(p.round_trip_ms)} ms there and back, ${number(p.loss_percent, 1)} % lost on the way (${number(p.repaired + p.recovered)} packets repaired so far), ${number(p.buffer_ms)} ms held in reserve; ${number(p.kbit_per_s)} kbit/s.${p.nat ? ` Between here and the relay: ${p.nat}.` : ""}`,
   parts: {
     gateway: (p) => ` This speaker fetches it for the ${number(p.listeners)} speakers of the house${p.stand_by ? `; ${p.stand_by} takes over should it fail` : ""}.`,
     "stand-by": () => " It comes from outside by another speaker, and this one takes over should that fail.",

@@ -148,7 +148,10 @@ func (p *call) connect(ctx context.Context, m message) error {
 	} else {
 		under, err = p.agent.Accept(ctx, m.Ufrag, m.Password)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, ice.ErrClosed): // by the failure that is meant
+		return p.refused.explain(ErrNone)
+	case err != nil:
 		return p.refused.explain(fmt.Errorf("%w: %w", ErrNone, err))
 	}
 	p.conn, err = dtlssrtp.Handshake(ctx, under, p.identity, p.client, m.Fingerprint)

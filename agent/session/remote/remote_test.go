@@ -35,6 +35,7 @@ func newStage(t *testing.T, secure bool) *stage {
 	t.Helper()
 	c := config.Default()
 	c.Listen, c.Lines, c.HTTP, c.Metrics = "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0", "127.0.0.1:0"
+	c.TURN.Listen = "127.0.0.1:0"
 	e := Endpoint{Host: "127.0.0.1", TLS: secure}
 	if secure {
 		self, err := selfsigned.New(time.Now().Add(time.Hour))

@@ -53,7 +53,8 @@ func (r *Receiver) account() (report control.Receiver, ok bool) {
 	if now.Sub(b.at) < leastReport {
 		return report, false
 	}
-	next := loss{at: now, expected: r.gaps.expect, lost: r.gaps.lost + r.gaps.came + r.counts.Recovered, gaveUp: r.gaps.lost}
+	next := loss{at: now, expected: r.gaps.expect, lost: r.gaps.lost + r.gaps.came + r.counts.Recovered, gaveUp: r.gaps.lost, bytes: r.counts.Bytes}
+	next.rate = float64(next.bytes-b.bytes) / now.Sub(b.at).Seconds()
 	if next.expected > b.expected {
 		next.share = min(1, float64(next.lost-b.lost)/float64(next.expected-b.expected))
 		next.residual = min(1, float64(next.gaveUp-b.gaveUp)/float64(next.expected-b.expected))

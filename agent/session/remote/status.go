@@ -40,20 +40,22 @@ type Quality struct {
 	Jitter    time.Duration // by which 99 of 100 packets are delayed at most
 	Buffer    time.Duration // for which packets wait
 	Loss      float64       // share of packets that were lost on the way, repaired or not
+	Rate      float64       // bytes that come each second, parity included
 }
 
 // Quality returns how the way is now.
 func (r *Receiver) Quality() Quality {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return Quality{RoundTrip: r.way.RoundTrip(), Jitter: r.clock.Delay(missShare), Buffer: r.buffer.actual, Loss: r.before.share}
+	return Quality{RoundTrip: r.way.RoundTrip(), Jitter: r.clock.Delay(missShare), Buffer: r.buffer.actual, Loss: r.before.share, Rate: r.before.rate}
 }
 
 // loss is what was lost until some time, and the share of the time before.
 type loss struct {
 	at             timebase.Local
 	expected, lost uint64
-	gaveUp         uint64
+	gaveUp, bytes  uint64
+	rate           float64 // bytes each second
 	share          float64 // lost on the way
 	residual       float64 // and not repaired
 }

@@ -44,7 +44,7 @@ func (o *output) wait(t *testing.T, text string) {
 // when asked to.
 func TestRun(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "relay.toml")
-	const good = "listen = \"127.0.0.1:0\"\nlines = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n"
+	const good = "listen = \"127.0.0.1:0\"\nlines = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\nturn.listen = \"127.0.0.1:0\"\n"
 	write := func(text string) {
 		t.Helper()
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
