@@ -26,18 +26,20 @@ const opusFrame = 350 - ostp.HeaderSize - ostp.TrailerSize
 type relayProcess struct {
 	cmd  *exec.Cmd
 	udp  netip.AddrPort
+	turn netip.AddrPort
 	http string
 }
 
 // startRelay starts build/tutti-relay on free ports, with more configuration.
 func startRelay(ctx context.Context, more string) (*relayProcess, error) {
-	ports, err := freePorts(2)
+	ports, err := freePorts(3)
 	if err != nil {
 		return nil, err
 	}
-	r := &relayProcess{udp: netip.AddrPortFrom(netip.MustParseAddr("127.0.0.1"), ports[0]), http: fmt.Sprintf("127.0.0.1:%d", ports[1])}
+	here := netip.MustParseAddr("127.0.0.1")
+	r := &relayProcess{udp: netip.AddrPortFrom(here, ports[0]), turn: netip.AddrPortFrom(here, ports[2]), http: fmt.Sprintf("127.0.0.1:%d", ports[1])}
 	file := filepath.Join("build", "bench-relay.toml")
-	text := fmt.Sprintf("listen = %q\nlines = \"\"\nhttp = \"\"\nmetrics = %q\ndrain_s = 0\n[limits]\nmembers = 50000\njoins_per_second = 1000\njoins_per_network = 100000\nsource_kbytes = 100000\n%s", r.udp, r.http, more)
+	text := fmt.Sprintf("listen = %q\nlines = \"\"\nhttp = \"\"\nmetrics = %q\ndrain_s = 0\nturn.listen = %q\nturn.public = \"127.0.0.1\"\n[limits]\nmembers = 50000\njoins_per_second = 1000\njoins_per_network = 100000\nsource_kbytes = 100000\n%s", r.udp, r.http, r.turn, more)
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		return nil, err
 	}

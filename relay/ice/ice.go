@@ -63,7 +63,7 @@ func (s *Server) listen(c config.TURN, known func(netip.Addr) bool, log *slog.Lo
 	if err != nil {
 		return err
 	}
-	public, err := publicAddress(c.Public)
+	public, err := publicAddress(c.Public, address.Addr())
 	if err != nil {
 		return err
 	}
@@ -98,9 +98,9 @@ func (s *Server) listen(c config.TURN, known func(netip.Addr) bool, log *slog.Lo
 	return nil
 }
 
-// publicAddress returns the address that was set, or else the one by which this host
-// reaches the internet, if that is no private one; or none.
-func publicAddress(set string) (netip.Addr, error) {
+// publicAddress returns the address that was set, or else the one that is listened on,
+// or by which this host reaches the internet, if that is no private one; or none.
+func publicAddress(set string, listen netip.Addr) (netip.Addr, error) {
 	if set != "" {
 		a, err := netip.ParseAddr(set)
 		if err != nil {
@@ -108,9 +108,18 @@ func publicAddress(set string) (netip.Addr, error) {
 		}
 		return a, nil
 	}
-	for _, anywhere := range []string{"192.0.2.1", "2001:db8::1"} { // RFC 5737, RFC 3849
-		_, a, err := udp.InterfaceTo(netip.MustParseAddr(anywhere))
-		if shared := netip.MustParsePrefix("100.64.0.0/10"); err == nil && a.IsGlobalUnicast() && !a.IsPrivate() && !shared.Contains(a) {
+	candidates := []netip.Addr{listen}
+	if listen.IsUnspecified() {
+		candidates = nil
+		for _, anywhere := range []string{"192.0.2.1", "2001:db8::1"} { // RFC 5737, RFC 3849
+			if _, a, err := udp.InterfaceTo(netip.MustParseAddr(anywhere)); err == nil {
+				candidates = append(candidates, a)
+			}
+		}
+	}
+	shared := netip.MustParsePrefix("100.64.0.0/10") // RFC 6598
+	for _, a := range candidates {
+		if a.IsGlobalUnicast() && !a.IsPrivate() && !shared.Contains(a) {
 			return a, nil
 		}
 	}

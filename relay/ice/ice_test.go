@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pion/stun/v4"
 	"github.com/pion/turn/v5"
 
 	"github.com/tutti-audio/tutti/relay/config"
@@ -182,5 +183,56 @@ func TestQuotaOfNetwork(t *testing.T) {
 	q.add("a", at("2001:db8::1:0", 1), -1)
 	if !q.allows("another", realm, at("2001:db8::2:0", 1)) {
 		t.Error("what was given back is not free")
+	}
+}
+
+// TestPublicAddress: a private one is not given out, unless that is what was set.
+func TestPublicAddress(t *testing.T) {
+	for _, c := range []struct{ set, listen, want string }{
+		{"10.0.0.1", "0.0.0.0", "10.0.0.1"},
+		{"", "198.51.100.7", "198.51.100.7"},
+		{"", "2001:db8::7", "2001:db8::7"},
+		{"", "10.0.0.1", ""},
+		{"", "127.0.0.1", ""},
+		{"", "100.64.0.9", ""},
+		{"", "fd00::1", ""},
+		{"", "fe80::1", ""},
+	} {
+		a, err := publicAddress(c.set, netip.MustParseAddr(c.listen))
+		if err != nil || a.IsValid() != (c.want != "") || a.IsValid() && a.String() != c.want {
+			t.Errorf("set %q, listening on %s: %v, %v; want %q", c.set, c.listen, a, err, c.want)
+		}
+	}
+	if _, err := publicAddress("me.example", netip.IPv6Unspecified()); err == nil {
+		t.Error("a name is taken for an address")
+	}
+}
+
+// TestStrangers: who is in no member's network is not answered, by a server that does
+// STUN alone as well.
+func TestStrangers(t *testing.T) {
+	for _, known := range []bool{false, true} {
+		s, err := New(config.TURN{Mode: "embedded", Listen: "127.0.0.1:0", Ports: "20000-65000", TTL: 60}, func(netip.Addr) bool { return known }, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		servers := s.Servers("0123456789abcdef", "127.0.0.1")
+		if len(servers) != 1 {
+			t.Fatalf("a server without a public address: %+v", servers)
+		}
+		conn, err := net.Dial("udp4", strings.TrimPrefix(servers[0].URLs[0], "stun:"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		_, _ = conn.Write(stun.MustBuild(stun.TransactionID, stun.BindingRequest).Raw)
+		_ = conn.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
+		if known {
+			_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		}
+		if _, err := conn.Read(make([]byte, 1500)); (err == nil) != known {
+			t.Errorf("known %v, answered: %v", known, err)
+		}
 	}
 }

@@ -62,7 +62,7 @@ func TestRun(t *testing.T) {
 	write(good + "drain_s = 1\nlog_levl = \"debug\"\n")
 	_ = syscall.Kill(os.Getpid(), syscall.SIGHUP)
 	out.wait(t, "the old one stays")
-	out.wait(t, `relay.toml:5: unknown key \"log_levl\": did you mean \"log_level\"?`)
+	out.wait(t, `relay.toml:6: unknown key \"log_levl\": did you mean \"log_level\"?`)
 	write(good + "drain_s = 1\n") // is seen without a signal
 	out.wait(t, "was read again")
 	cancel()
