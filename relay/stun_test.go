@@ -74,7 +74,7 @@ func TestSTUN(t *testing.T) {
 			servers = append(servers, host)
 		}
 	}
-	if len(servers) != 2 || servers[1] != at {
+	if len(servers) != 2 || servers[0] != at {
 		t.Fatalf("the bootstrap names %q, want one besides %s", servers, at)
 	}
 	for _, s := range servers {

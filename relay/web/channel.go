@@ -126,14 +126,16 @@ func (s *Server) getBootstrap(w http.ResponseWriter, r *http.Request, name strin
 	reply(w, b)
 }
 
-// iceServers lists what helps members to reach each other straight: the embedded server
-// or another, and the UDP port of the relay itself, which does STUN as well.
-func (s *Server) iceServers(session, relay string) (all []ICEServer) {
-	host, _, _ := net.SplitHostPort(relay)
+// iceServers lists what helps members to reach each other straight: the UDP port of the
+// relay itself, which does STUN and is known to be reached, and the embedded server or
+// another.
+func (s *Server) iceServers(session, relay string) []ICEServer {
+	all := []ICEServer{{URLs: []string{"stun:" + relay}}}
 	if s.config.ICE != nil {
-		all = s.config.ICE(session, host)
+		host, _, _ := net.SplitHostPort(relay)
+		all = append(all, s.config.ICE(session, host)...)
 	}
-	return append(all, ICEServer{URLs: []string{"stun:" + relay}})
+	return all
 }
 
 // addresses names this relay as the client knows it.
