@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -79,10 +80,10 @@ func (a *away) mode(want string) {
 	}
 }
 
-// Two homes behind NATs between which there is no straight way: the relay plays, also when a NAT
-// forgets its mappings. Where UDP is blocked in mid-stream, WebSocket takes over, and
-// when it is let through again, the relay by UDP. The relay is stopped and started
-// again, and the speaker plays on.
+// Two homes behind NATs between which there is no straight way: the relay plays, also
+// when a NAT forgets its mappings. Where UDP is blocked in mid-stream, WebSocket takes
+// over, and when it is let through again, the relay by UDP. The relay is stopped and
+// started again, then killed and started again, and the speaker plays on.
 func TestRelayAway(t *testing.T) {
 	a := newAway(t, netlab.Restricted, netlab.Symmetric)
 	a.play()
@@ -96,9 +97,24 @@ func TestRelayAway(t *testing.T) {
 	a.must(a.hearing.router.host.Router(a.hearing.outer, netlab.Symmetric))
 	a.mode("relay")
 	before := a.heard()
+	a.world.relay.stop() // it asks its members to go elsewhere first
+	a.must(a.world.startRelay(a.Context(), ""))
+	a.goesOn(before)
+	a.mode("relay")
+	before = a.heard()
+	a.must(a.world.relay.signal(syscall.SIGKILL))
 	a.world.relay.stop()
 	a.must(a.world.startRelay(a.Context(), ""))
 	a.goesOn(before)
+	a.mode("relay")
+}
+
+// relayed is how many copies the relay has sent.
+func (a *away) relayed() float64 {
+	a.Helper()
+	counts, err := a.world.relay.relayCounts()
+	a.must(err)
+	return counts["packets_sent_total"]
 }
 
 // heard is how many packets the speaker has had.
@@ -128,6 +144,12 @@ func TestPeerAway(t *testing.T) {
 	s, err := a.room.status()
 	a.must(err)
 	t.Logf("%+v", *s.Path)
+	time.Sleep(3 * time.Second) // the overlap of ways
+	sent, heard := a.relayed(), a.heard()
+	a.goesOn(heard)
+	if more := a.relayed() - sent; more != 0 {
+		t.Errorf("the relay sent %g packets more while the speaker heard the source itself", more)
+	}
 	a.filter(a.hearing, "ip saddr != "+relayAddress+" ip daddr != "+relayAddress+" drop")
 	a.mode("relay")
 	if _, err := os.Stat(filepath.Join(a.dir, "relay.log")); err != nil {

@@ -52,7 +52,7 @@ func relayDemo(ctx context.Context) error {
 
 // stageRelayDemo builds the homes and starts the programs.
 func (w *world) stageRelayDemo(ctx context.Context) ([]*room, []act, error) {
-	if err := w.startRelay(ctx, embeddedTURN); err != nil {
+	if err := w.startRelay(ctx, ""); err != nil {
 		return nil, nil, err
 	}
 	source, err := w.resident(netlab.Restricted, "source")

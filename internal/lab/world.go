@@ -96,7 +96,7 @@ func (m *machine) dial(_ context.Context, network, address string) (c net.Conn, 
 	return c, err
 }
 
-// startRelay runs tutti-relay, with STUN and TURN.
+// startRelay runs tutti-relay with a configuration; empty: as it is by itself.
 func (w *world) startRelay(ctx context.Context, config string) error {
 	log, err := os.OpenFile(filepath.Join(w.house.dir, "relay.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
