@@ -18,6 +18,7 @@ const (
 	mostBuffer  = 2 * time.Second
 	knowAfter   = 100 // packets
 	leapBy      = 10 * time.Millisecond
+	mostAhead   = offset.LeapBeyond * 4 / 5
 	shrinkAfter = 20 * time.Second // of needing less
 
 	growAfter   = 4 * time.Second // of giving up too much: parity was given time to help
@@ -108,7 +109,13 @@ func (b *buffer) length(c *arrival.Clock, least, mend time.Duration, young bool,
 	if leap = b.goal > b.actual+leapBy && (b.late > 2 || young && least > b.actual+leapBy); leap {
 		b.actual, b.late = b.goal, 0
 	}
-	return b.goal, leap
+	return b.ahead(), leap
+}
+
+// ahead is where playout is to be led next: to the goal, but never by so much that
+// whoever leads it (offset.Follower) would leap.
+func (b *buffer) ahead() time.Duration {
+	return min(max(b.goal, b.actual-mostAhead), b.actual+mostAhead)
 }
 
 // follow moves actual as playout is led (offset.Follower).

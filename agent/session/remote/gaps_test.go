@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tutti-audio/tutti/sync/arrival"
+	"github.com/tutti-audio/tutti/sync/offset"
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
 
@@ -92,5 +94,28 @@ func TestBufferGrows(t *testing.T) {
 	b.goal, b.actual, b.at = 60*ms, 40*ms, second(50)
 	if b.follow(second(60)); b.actual != 45*ms {
 		t.Errorf("ten seconds lead from 40 to %v", b.actual)
+	}
+}
+
+// Whoever is to hold packets much longer than until now is led there, not leapt, though
+// it takes long; and back.
+func TestBufferIsLed(t *testing.T) {
+	b := buffer{device: 60 * ms}
+	var clock arrival.Clock
+	for n := range 200 {
+		clock.Add(timebase.House(n)*timebase.House(5*ms), timebase.Local(n)*timebase.Local(5*ms))
+	}
+	at := timebase.Local(time.Second)
+	for _, c := range []struct{ least, until time.Duration }{{300 * ms, 300 * ms}, {826 * ms, 826 * ms}, {300 * ms, 300 * ms}} {
+		for range 2000 { // seconds
+			at = at.Add(time.Second)
+			wait, leap := b.length(&clock, c.least, 0, false, at)
+			if leap || (wait-b.actual).Abs() >= offset.LeapBeyond {
+				t.Fatalf("at least %v: to wait %v after %v, leap %v", c.least, wait, b.actual, leap)
+			}
+		}
+		if b.actual != c.until {
+			t.Errorf("at least %v: in the end packets wait %v", c.least, b.actual)
+		}
 	}
 }

@@ -123,5 +123,5 @@ func (r *Receiver) Clock() offset.Estimate {
 	if r.clock.Packets() == 0 {
 		return offset.Estimate{}
 	}
-	return r.clock.Estimate(r.last).Moved(r.stream.Latency - r.buffer.goal)
+	return r.clock.Estimate(r.last).Moved(r.stream.Latency - r.buffer.ahead())
 }
