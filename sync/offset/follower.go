@@ -11,9 +11,9 @@ const (
 	// MaxLead is how fast a Follower goes from one estimate to another, as a ratio:
 	// a change of pitch by less than a cent, which is not heard.
 	MaxLead = 500e-6
-	// LeapBeyond is the difference that a Follower leaps rather than leads over, and
-	// StepBeyond the one where it goes AtOnce.
+	// LeapBeyond is the difference that a Follower leaps rather than leads over.
 	LeapBeyond = 250 * time.Millisecond
+	// StepBeyond is the one where it goes AtOnce.
 	StepBeyond = 2 * time.Millisecond
 	// Arrived is the difference that a player's own servo takes over.
 	Arrived = 2 * time.Microsecond

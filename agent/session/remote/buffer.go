@@ -18,8 +18,8 @@ const (
 	mostBuffer  = 2 * time.Second
 	knowAfter   = 100 // packets
 	leapBy      = 10 * time.Millisecond
-	mostAhead   = offset.LeapBeyond * 4 / 5
-	shrinkAfter = 20 * time.Second // of needing less
+	mostAhead   = offset.LeapBeyond / 2 // of what packets wait now: another way differs, too
+	shrinkAfter = 20 * time.Second      // of needing less
 
 	growAfter   = 4 * time.Second // of giving up too much: parity was given time to help
 	leastParity = 4               // packets, of the shortest block that is worth it
