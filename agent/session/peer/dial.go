@@ -3,7 +3,6 @@ package peer
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -72,19 +71,39 @@ func Dial(ctx context.Context, c Config, source string, signal Signal, inbox *In
 	return conn, nil
 }
 
-// meet offers, waits for the answer, and connects.
+// meet offers, waits for the answer, and connects. What it says it says again until
+// then.
 func (p *call) meet(ctx context.Context) error {
 	if err := p.introduce("offer"); err != nil {
 		return err
 	}
+	ctx, met := context.WithCancel(ctx)
+	var wait sync.WaitGroup
+	wait.Go(func() { p.insist(ctx) })
+	defer wait.Wait()
+	defer met()
 	select {
 	case <-ctx.Done():
-		return errors.Join(ErrNone, ctx.Err())
+		return ErrMute
 	case m := <-p.remote:
 		if m.Kind == "full" {
 			return ErrFull
 		}
 		return p.connect(ctx, m)
+	}
+}
+
+// insist repeats what was said until the context ends.
+func (p *call) insist(ctx context.Context) {
+	tick := time.NewTicker(sayEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			p.repeat()
+		}
 	}
 }
 

@@ -18,6 +18,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/pion/ice/v4"
@@ -34,6 +36,7 @@ const MaxPeers = 3
 // How long things take.
 const (
 	findFor  = 8 * time.Second // a way, from the offer on
+	sayEvery = 500 * time.Millisecond
 	silentIn = 5 * time.Second // without any sign of life
 )
 
@@ -42,6 +45,7 @@ var (
 	ErrFull = errors.New("the source serves as many peers as it can")
 	ErrBye  = errors.New("the source has ended the way")
 	ErrNone = errors.New("no way between the two networks was found")
+	ErrMute = errors.New("the source does not answer by the relay")
 	ErrTURN = errors.New("the TURN server gives no address")
 )
 
@@ -76,6 +80,9 @@ type call struct {
 	refused  *refusal
 	conn     *dtlssrtp.Conn
 	client   bool
+
+	mu   sync.Mutex
+	said []message // to the other side, to be said again
 }
 
 func newCall(c Config, number string, client bool, tell func(message)) (*call, error) {
@@ -100,7 +107,7 @@ func newCall(c Config, number string, client bool, tell func(message)) (*call, e
 	p := &call{config: c, agent: agent, identity: identity, number: number, tell: tell, remote: make(chan message, 1), refused: refused, client: client}
 	err = agent.OnCandidate(func(found ice.Candidate) {
 		if found != nil {
-			tell(message{Kind: "candidate", Call: number, Candidate: found.Marshal()})
+			p.say(message{Kind: "candidate", Call: number, Candidate: found.Marshal()})
 		}
 	})
 	err = errors.Join(err, agent.OnConnectionStateChange(func(now ice.ConnectionState) {
@@ -120,8 +127,26 @@ func (p *call) introduce(kind string) error {
 	if err != nil {
 		return err
 	}
-	p.tell(message{Kind: kind, Call: p.number, Ufrag: ufrag, Password: password, Fingerprint: p.identity.Fingerprint()})
+	p.say(message{Kind: kind, Call: p.number, Ufrag: ufrag, Password: password, Fingerprint: p.identity.Fingerprint()})
 	return p.agent.GatherCandidates()
+}
+
+// say tells the other side something, and keeps it: what is told may get lost.
+func (p *call) say(m message) {
+	p.mu.Lock()
+	p.said = append(p.said, m)
+	p.mu.Unlock()
+	p.tell(m)
+}
+
+// repeat tells all of it again.
+func (p *call) repeat() {
+	p.mu.Lock()
+	said := slices.Clone(p.said)
+	p.mu.Unlock()
+	for _, m := range said {
+		p.tell(m)
+	}
 }
 
 // take follows a message of the other side.

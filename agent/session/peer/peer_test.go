@@ -125,3 +125,45 @@ func TestSourceGone(t *testing.T) {
 	}
 	c.Close()
 }
+
+// Every message of the signalling gets lost the first time that it is sent: the two find
+// each other all the same.
+func TestMessagesGetLost(t *testing.T) {
+	var mu sync.Mutex
+	sent := map[string]bool{}
+	again := func(b []byte) bool {
+		mu.Lock()
+		defer mu.Unlock()
+		was := sent[string(b)]
+		sent[string(b)] = true
+		return was
+	}
+	box := new(Inbox)
+	source := NewSource(config(), func(_ string, b []byte) error {
+		if again(b) {
+			go box.Take("source", b)
+		}
+		return nil
+	}, func([]byte, timebase.Local, func([]byte) error) {})
+	defer source.Close()
+	c, err := Dial(t.Context(), config(), "source", func(_ string, b []byte) error {
+		if again(b) {
+			go source.Take("listener", b)
+		}
+		return nil
+	}, box, func([]byte, timebase.Local) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+}
+
+// A source that does not answer is given up, with a reason.
+func TestMute(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	_, err := Dial(ctx, config(), "source", func(string, []byte) error { return nil }, new(Inbox), func([]byte, timebase.Local) {})
+	if !errors.Is(err, ErrMute) {
+		t.Errorf("told %v", err)
+	}
+}

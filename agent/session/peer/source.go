@@ -54,6 +54,8 @@ func (s *Source) Take(from string, payload []byte) {
 	l := s.peers[from]
 	switch {
 	case s.ctx.Err() != nil:
+	case m.Kind == "offer" && l != nil && l.call.number == m.Call:
+		l.call.repeat() // what was said got lost
 	case m.Kind == "offer":
 		s.answer(from, m)
 	case l == nil || l.call.number != m.Call:
