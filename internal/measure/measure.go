@@ -75,7 +75,7 @@ const (
 	silence    = 1e-7   // mean power below which a window says nothing
 	phaseLow   = 100.0  // Hz; band in which the phase is fitted
 	phaseHigh  = 8000.0 //
-	doubtful   = 96     // samples: an offset beyond that, 2 ms, must fit better than none
+	doubtful   = 96     // samples: an offset beyond that, 2 ms, must fit better than any within
 )
 
 // Align compares two recordings every step over the time both cover, looking for
@@ -104,8 +104,11 @@ func Align(a, b *Recording, step time.Duration) ([]Offset, error) {
 		if !ok {
 			continue
 		}
-		if abs(coarse) > doubtful && alike(x, y) >= alike(x, shifted) {
-			coarse, shifted = 0, y // what has just begun fits itself a period of its bass further
+		if abs(coarse) > doubtful { // what has just begun fits itself a period of its bass further
+			if lag, fits := closest(x, y); fits >= alike(x, shifted) {
+				coarse = lag
+				shifted, _ = b.window(k, at+int64(float64(coarse)*1e9/grid), windowSize)
+			}
 		}
 		fine := c.phaseDelay(x, shifted)
 		late := time.Duration((float64(coarse) + fine) * 1e9 / grid)
@@ -231,6 +234,18 @@ func alike(x, y []float64) float64 {
 		xy, xx, yy = xy+x[i]*y[i], xx+x[i]*x[i], yy+y[i]*y[i]
 	}
 	return xy / math.Sqrt(xx*yy)
+}
+
+// closest returns by how many samples, of few, y is late, and how well it fits then.
+func closest(x, y []float64) (lag int, fits float64) {
+	n := len(x)
+	fits = -1
+	for l := -doubtful; l <= doubtful; l++ {
+		if fit := alike(x[max(0, -l):n-max(0, l)], y[max(0, l):n+min(0, l)]); fit > fits {
+			lag, fits = l, fit
+		}
+	}
+	return lag, fits
 }
 
 func abs(i int) int { return max(i, -i) }
