@@ -2,6 +2,7 @@ package relay
 
 import (
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -52,11 +53,50 @@ func TestSTUN(t *testing.T) {
 		t.Error("a stranger is answered")
 	}
 	m := join(t, r, "JOIN:a:::listener")
-	request, err := http.NewRequest(http.MethodGet, "http://"+r.HTTPAddr().String()+"/api/channel/a/bootstrap", nil)
+	servers := bootstrap(t, r.HTTPAddr().String(), session(m))
+	if len(servers) != 2 || servers[0] != at {
+		t.Fatalf("the bootstrap names %q, want one besides %s", servers, at)
+	}
+	for _, s := range servers {
+		if mapped(t, s) == "" {
+			t.Errorf("a member is not answered by %s", s)
+		}
+	}
+}
+
+// A member by one family is answered by the other, too, once it has shown its session by
+// that.
+func TestSTUNByOtherFamily(t *testing.T) {
+	c := local()
+	c.Listen, c.HTTP = ":0", ":0"
+	r := start(t, c)
+	defer r.Close()
+	port := r.Hub().LocalAddr().Port()
+	conn, err := net.DialUDP("udp6", nil, &net.UDPAddr{IP: net.IPv6loopback, Port: int(port)})
+	if err != nil {
+		t.Skip(err)
+	}
+	defer conn.Close()
+	m := &member{conn, t}
+	m.join("JOIN:a:::listener")
+	by4 := fmt.Sprintf("127.0.0.1:%d", port)
+	if mapped(t, by4) != "" {
+		t.Error("an address is answered that is none of a member's")
+	}
+	bootstrap(t, fmt.Sprintf("127.0.0.1:%d", r.HTTPAddr().(*net.TCPAddr).Port), session(m))
+	if mapped(t, by4) == "" {
+		t.Error("a member is not answered by the other family")
+	}
+}
+
+// bootstrap asks for it with a session, and returns the STUN servers that it names.
+func bootstrap(t *testing.T, relay, session string) (servers []string) {
+	t.Helper()
+	request, err := http.NewRequest(http.MethodGet, "http://"+relay+"/api/channel/a/bootstrap", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	request.Header.Set("Authorization", "Bearer "+session(m))
+	request.Header.Set("Authorization", "Bearer "+session)
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
 		t.Fatal(err)
@@ -68,20 +108,12 @@ func TestSTUN(t *testing.T) {
 	if err := json.NewDecoder(answer.Body).Decode(&said); err != nil {
 		t.Fatal(err)
 	}
-	var servers []string
 	for _, s := range said.Servers {
 		if host, ok := strings.CutPrefix(s.URLs[0], "stun:"); ok {
 			servers = append(servers, host)
 		}
 	}
-	if len(servers) != 2 || servers[0] != at {
-		t.Fatalf("the bootstrap names %q, want one besides %s", servers, at)
-	}
-	for _, s := range servers {
-		if mapped(t, s) == "" {
-			t.Errorf("a member is not answered by %s", s)
-		}
-	}
+	return servers
 }
 
 // session joins again, which is answered again, with the session.

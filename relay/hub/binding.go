@@ -11,7 +11,8 @@ import (
 const (
 	bindingEvery = 50e6 // ns for each STUN request of a network: 20 a second
 	bindingBurst = 100
-	knownFor     = 60e9 // ns for which a network is known by a member
+	knownFor     = 60e9  // ns for which a network is known by a member,
+	vouchFor     = 180e9 // and by a session that was shown
 )
 
 // Knows reports whether a member is in the network of an address, by whatever way.
@@ -20,10 +21,25 @@ func (h *Hub) Knows(a netip.Addr) bool {
 	return h.gate.known(a.Unmap().WithZone(""), h.clock.now()) != nil
 }
 
+// Vouch takes the network of an address as one that a member is in, for a while: it has
+// shown a member's session over a connection.
+func (h *Hub) Vouch(a netip.Addr) {
+	if n := h.gate.network(a.Unmap().WithZone("")); n != nil {
+		n.until(h.clock.now() + vouchFor)
+	}
+}
+
+// until has members count as being in the network at least until then.
+func (n *network) until(then int64) {
+	for was := n.known.Load(); was < then && !n.known.CompareAndSwap(was, then); {
+		was = n.known.Load()
+	}
+}
+
 // know takes a member's network as known.
 func (h *Hub) know(m *member, now int64) {
 	if m.proven.Load() && m.network != nil {
-		m.network.known.Store(now + knownFor)
+		m.network.until(now + knownFor)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -121,6 +122,9 @@ func (s *Server) getBootstrap(w http.ResponseWriter, r *http.Request, name strin
 	}
 	b.Relay = s.addresses(r, name)
 	if state.Member {
+		if from, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
+			s.config.Hub.Vouch(from.Addr())
+		}
 		b.ICEServers = s.iceServers(session, b.Relay.UDP)
 	}
 	reply(w, b)

@@ -8,16 +8,21 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tutti-audio/tutti/internal/tcp"
 	"github.com/tutti-audio/tutti/ostp/describe"
 )
 
-const askFor = 3 * time.Second
+const (
+	askFor  = 3 * time.Second
+	showFor = 200 * time.Millisecond // longer than by the quicker family, for the relay to be asked by the other
+)
 
 // errNone says that no source has described its stream yet.
 var errNone = errors.New("no source plays on this channel yet")
@@ -33,12 +38,24 @@ func pathOf(channel, what string) string {
 
 // client asks the relay's HTTP.
 func (e Endpoint) client() *http.Client {
-	return &http.Client{Transport: &http.Transport{DialContext: tcp.Dial, TLSClientConfig: &tls.Config{RootCAs: e.Roots, MinVersion: tls.VersionTLS13}}}
+	return &http.Client{Transport: e.transport()}
+}
+
+func (e Endpoint) transport() *http.Transport {
+	return &http.Transport{DialContext: tcp.Dial, TLSClientConfig: &tls.Config{RootCAs: e.Roots, MinVersion: tls.VersionTLS13}}
+}
+
+// clientBy asks it by one family of addresses, tcp4 or tcp6, once.
+func (e Endpoint) clientBy(family string) *http.Client {
+	t := e.transport()
+	t.DisableKeepAlives = true
+	t.DialContext = func(ctx context.Context, _, address string) (net.Conn, error) { return tcp.Dial(ctx, family, address) }
+	return &http.Client{Transport: t}
 }
 
 // fetch gets the description of what plays on the channel.
 func (m *Member) fetch(ctx context.Context) (*describe.Stream, error) {
-	b, err := m.get(ctx, http.MethodGet, "description", nil)
+	b, err := m.get(ctx, m.http, http.MethodGet, "description", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -51,12 +68,12 @@ func (m *Member) publish(ctx context.Context, s *describe.Stream) error {
 	if err != nil {
 		return err
 	}
-	_, err = m.get(ctx, http.MethodPut, "description", b)
+	_, err = m.get(ctx, m.http, http.MethodPut, "description", b)
 	return err
 }
 
 // get asks the relay's HTTP for something of the channel, as this member.
-func (m *Member) get(ctx context.Context, method, what string, body []byte) ([]byte, error) {
+func (m *Member) get(ctx context.Context, by *http.Client, method, what string, body []byte) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, m.config.Relay.URL(pathOf(m.config.Channel, what)), bytes.NewReader(body))
@@ -67,7 +84,7 @@ func (m *Member) get(ctx context.Context, method, what string, body []byte) ([]b
 	if body != nil {
 		request.Header.Set("Content-Type", "application/sdp")
 	}
-	response, err := m.http.Do(request)
+	response, err := by.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("relay %s: its HTTP does not answer: %w", m.config.Relay, err)
 	}
@@ -91,9 +108,26 @@ type ICEServer struct {
 	Credential string   `json:"credential"`
 }
 
-// ICEServers asks the relay for servers that help to find a way to a peer.
+// ICEServers asks the relay for servers that help to find a way to a peer. They answer
+// addresses by which it knows this member: it is asked by both families.
 func (m *Member) ICEServers(ctx context.Context) ([]ICEServer, error) {
-	b, err := m.get(ctx, http.MethodGet, "bootstrap", nil)
+	ctx, cancel := context.WithCancel(ctx)
+	shown := make(chan struct{})
+	go func() {
+		defer close(shown)
+		var wait sync.WaitGroup
+		for _, family := range []string{"tcp4", "tcp6"} {
+			wait.Go(func() { _, _ = m.get(ctx, m.config.Relay.clientBy(family), http.MethodGet, "bootstrap", nil) })
+		}
+		wait.Wait()
+	}()
+	b, err := m.get(ctx, m.http, http.MethodGet, "bootstrap", nil)
+	select {
+	case <-shown:
+	case <-time.After(showFor):
+	}
+	cancel()
+	<-shown
 	if err != nil {
 		return nil, err
 	}
