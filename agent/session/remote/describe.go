@@ -20,8 +20,9 @@ import (
 )
 
 const (
-	askFor  = 3 * time.Second
-	showFor = 200 * time.Millisecond // longer than by the quicker family, for the relay to be asked by the other
+	askFor     = 3 * time.Second
+	helpersFor = 50 * time.Second
+	showFor    = 200 * time.Millisecond // longer than by the quicker family, for the relay to be asked by the other
 )
 
 // errNone says that no source has described its stream yet.
@@ -108,9 +109,31 @@ type ICEServer struct {
 	Credential string   `json:"credential"`
 }
 
-// ICEServers asks the relay for servers that help to find a way to a peer. They answer
-// addresses by which it knows this member: it is asked by both families.
+// ICEServers returns the servers that help to find a way to a peer, as the relay said
+// within the last 50 seconds: whoever wants to meet a peer need not wait for it.
 func (m *Member) ICEServers(ctx context.Context) ([]ICEServer, error) {
+	m.helpers.Lock()
+	defer m.helpers.Unlock()
+	if m.helpers.servers == nil || time.Since(m.helpers.at) > helpersFor {
+		servers, err := m.askForServers(ctx)
+		if err != nil {
+			return nil, err
+		}
+		m.helpers.servers, m.helpers.at = servers, time.Now()
+	}
+	return m.helpers.servers, nil
+}
+
+// helpers is what the relay last said.
+type helpers struct {
+	sync.Mutex
+	servers []ICEServer
+	at      time.Time
+}
+
+// askForServers asks the relay. The servers answer addresses by which it knows this
+// member: it is asked by both families.
+func (m *Member) askForServers(ctx context.Context) ([]ICEServer, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	shown := make(chan struct{})
 	go func() {

@@ -46,6 +46,8 @@ type Member struct {
 	link   link
 	http   *http.Client
 
+	helpers helpers
+
 	mu      sync.Mutex
 	options line.Options
 	media   func(b []byte, at timebase.Local)
