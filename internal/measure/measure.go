@@ -46,18 +46,18 @@ func (r *Recording) frameAt(ns int64) (frame, rate float64, ok bool) {
 // grid is the common rate that recordings are compared at.
 const grid = 48000
 
-// window reads n samples of the recording on the grid from ns on: what left the
-// DAC at those instants.
-func (r *Recording) window(k *resample.Kernel, ns int64, n int) ([]float64, bool) {
+// window reads windowSize samples of the recording on the grid from ns on: what left
+// the DAC at those instants.
+func (r *Recording) window(k *resample.Kernel, ns int64) ([]float64, bool) {
 	from, rate, ok := r.frameAt(ns)
 	if !ok || from < float64(k.Before()) {
 		return nil, false
 	}
-	out := make([]float32, n)
-	if k.Interpolate(out, r.Samples, 1, resample.Track{Pos: from, Step: rate * 1e9 / grid}) < n {
+	out := make([]float32, windowSize)
+	if k.Interpolate(out, r.Samples, 1, resample.Track{Pos: from, Step: rate * 1e9 / grid}) < windowSize {
 		return nil, false
 	}
-	wide := make([]float64, n)
+	wide := make([]float64, windowSize)
 	for i, s := range out {
 		wide[i] = float64(s)
 	}
@@ -91,8 +91,8 @@ func Align(a, b *Recording, step time.Duration) ([]Offset, error) {
 	to := min(a.Instants[len(a.Instants)-1].Nanos, b.Instants[len(b.Instants)-1].Nanos)
 	var all []Offset
 	for at := from; at < to; at += int64(step) {
-		x, okA := a.window(k, at, windowSize)
-		y, okB := b.window(k, at, windowSize)
+		x, okA := a.window(k, at)
+		y, okB := b.window(k, at)
 		if !okA || !okB || power(x) < silence || power(y) < silence || halfSilent(x, y) || c.edge(x) || c.edge(y) {
 			continue
 		}
@@ -100,14 +100,16 @@ func Align(a, b *Recording, step time.Duration) ([]Offset, error) {
 		if abs(coarse) > grid/4 {
 			continue
 		}
-		shifted, ok := b.window(k, at+int64(float64(coarse)*1e9/grid), windowSize)
+		shifted, ok := b.window(k, at+int64(float64(coarse)*1e9/grid))
 		if !ok {
 			continue
 		}
 		if abs(coarse) > doubtful { // what has just begun fits itself a period of its bass further
 			if lag, fits := closest(x, y); fits >= alike(x, shifted) {
 				coarse = lag
-				shifted, _ = b.window(k, at+int64(float64(coarse)*1e9/grid), windowSize)
+				if shifted, ok = b.window(k, at+int64(float64(coarse)*1e9/grid)); !ok {
+					continue
+				}
 			}
 		}
 		fine := c.phaseDelay(x, shifted)
