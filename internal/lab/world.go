@@ -38,7 +38,8 @@ const (
 	relayAddress6 = "2001:db8::1"
 )
 
-// embeddedTURN configures a relay that is a STUN and TURN server as well.
+// embeddedTURN tells a relay its public address, for TURN: it has no way to the internet
+// to tell it by.
 const embeddedTURN = "[turn]\nmode = \"embedded\"\npublic = \"" + relayAddress + "\"\n"
 
 func newWorld(binary, dir string) (*world, error) {
