@@ -22,7 +22,7 @@ import (
 const (
 	askFor     = 3 * time.Second
 	helpersFor = 50 * time.Second
-	showFor    = 200 * time.Millisecond // longer than by the quicker family, for the relay to be asked by the other
+	showFor    = 200 * time.Millisecond // longer than the quicker family takes, for the other
 )
 
 // errNone says that no source has described its stream yet.
@@ -132,33 +132,40 @@ type helpers struct {
 }
 
 // askForServers asks the relay. The servers answer addresses by which it knows this
-// member: it is asked by both families.
+// member, so it is asked by both families; the first answer counts.
 func (m *Member) askForServers(ctx context.Context) ([]ICEServer, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	shown := make(chan struct{})
-	go func() {
-		defer close(shown)
-		var wait sync.WaitGroup
-		for _, family := range []string{"tcp4", "tcp6"} {
-			wait.Go(func() { _, _ = m.get(ctx, m.config.Relay.clientBy(family), http.MethodGet, "bootstrap", nil) })
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	defer cancel()
+	type answer struct {
+		text []byte
+		err  error
+	}
+	answers := make(chan answer, 2)
+	for _, family := range []string{"tcp4", "tcp6"} {
+		wait.Go(func() {
+			b, err := m.get(ctx, m.config.Relay.clientBy(family), http.MethodGet, "bootstrap", nil)
+			answers <- answer{b, err}
+		})
+	}
+	first := <-answers
+	if first.err != nil {
+		first = <-answers
+	} else {
+		select {
+		case <-answers:
+		case <-time.After(showFor):
 		}
-		wait.Wait()
-	}()
-	b, err := m.get(ctx, m.http, http.MethodGet, "bootstrap", nil)
-	select {
-	case <-shown:
-	case <-time.After(showFor):
 	}
-	cancel()
-	<-shown
-	if err != nil {
-		return nil, err
+	if first.err != nil {
+		return nil, first.err
 	}
-	var answer struct {
+	var said struct {
 		Servers []ICEServer `json:"ice_servers"`
 	}
-	if err := json.Unmarshal(b, &answer); err != nil {
+	if err := json.Unmarshal(first.text, &said); err != nil {
 		return nil, fmt.Errorf("relay %s answers no bootstrap: %w", m.config.Relay, err)
 	}
-	return answer.Servers, nil
+	return said.Servers, nil
 }
