@@ -154,6 +154,10 @@ func (l *listening) decide(ctx context.Context) bool {
 		if r, ok := w.session.(*lan.Receiver); ok {
 			l.house.judge(r, &seen[m])
 			w.address = r.Source()
+			if l.house.outdated(r, seen[m]) {
+				l.shut(mode.Mode(m))
+				seen[m] = mode.Way{Possible: l.possible(mode.Mode(m))}
+			}
 		}
 	}
 	if !some {

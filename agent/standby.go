@@ -16,6 +16,13 @@ func (h *household) judge(r *lan.Receiver, w *mode.Way) {
 	w.Possible = !w.Gone
 }
 
+// outdated reports whether a way on the network is a gateway's that brings nothing, while
+// the source itself has come to the network: it is joined in the gateway's place.
+func (h *household) outdated(r *lan.Receiver, w mode.Way) bool {
+	_, viaGateway := r.Gateway()
+	return viaGateway && w.Idle > mode.Lost && h.speaker.nearby.hasSource(h.channel)
+}
+
 // takeOver makes a stand-by the gateway when that is dead or leaves.
 func (h *household) takeOver(l *listening, now timebase.Local) {
 	r, ok := l.ways[mode.LAN].session.(*lan.Receiver)

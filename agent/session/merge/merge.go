@@ -15,7 +15,6 @@ package merge
 
 import (
 	"errors"
-	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -48,9 +47,10 @@ type Merge struct {
 	sink   Sink
 	now    func() timebase.Local
 	drains atomic.Pointer[[]func()]
-	latest atomic.Uint64  // sequence of the newest packet, with known set
-	began  atomic.Int64   // when the first packet after the last silence came, local; 0: none
-	came   timebase.Local // when the last one did; belongs to the drain
+	latest atomic.Uint64 // sequence of the newest packet, with known set
+	began  atomic.Int64  // when the sound began, or went on after it had broken off, local; 0: never
+	behind atomic.Uint64 // local time, in frames, minus what is due then, with known set
+	end    uint32        // of the newest packet, in the stream's time; belongs to the drain
 
 	mu        sync.Mutex
 	format    playout.Format
@@ -63,7 +63,7 @@ type Merge struct {
 
 // New returns a stream without paths; now reads the local clock.
 func New(sink Sink, now func() timebase.Local) *Merge {
-	m := &Merge{sink: sink, now: now, came: math.MinInt64 / 2}
+	m := &Merge{sink: sink, now: now}
 	m.drains.Store(&[]func(){})
 	return m
 }
@@ -147,9 +147,6 @@ func (p *Path) pull() {
 	}
 }
 
-// known marks that there is a newest packet.
-const known = 1 << 32
-
 // Latest returns the sequence of the newest packet that came by any path. ok is false
 // before the first.
 func (p *Path) Latest() (sequence uint32, ok bool) {
@@ -163,12 +160,7 @@ func (p *Path) Push(packet *ostp.Packet, arrived timebase.Local) {
 	if sequence := packet.Sequence(); !ok || int32(sequence-latest) > 0 {
 		p.merge.latest.Store(uint64(sequence) | known)
 	}
-	if m := p.merge; arrived > m.came {
-		if arrived.Sub(m.came) > silence {
-			m.began.Store(int64(arrived))
-		}
-		m.came = arrived
-	}
+	p.merge.hear(packet, arrived)
 	p.merge.sink.Push(packet, arrived)
 }
 
@@ -192,7 +184,7 @@ func (p *Path) Leap(e offset.Estimate) {
 	p.estimate = e
 	if m.reference == p {
 		m.follower.Set(e)
-		m.sink.SetClock(e)
+		m.tell(e, m.now())
 	}
 }
 
@@ -226,6 +218,7 @@ func (p *Path) Stop() {
 	m.mu.Unlock()
 	if last {
 		m.sink.Stop()
+		m.began.Store(0)
 		return
 	}
 	m.sink.Sync()
