@@ -8,6 +8,7 @@ import (
 	"github.com/tutti-audio/tutti/agent/player"
 	"github.com/tutti-audio/tutti/ostp/control"
 	"github.com/tutti-audio/tutti/ostp/describe"
+	"github.com/tutti-audio/tutti/sync/timebase"
 )
 
 // announce starts discovery: this speaker becomes visible, and sources and
@@ -104,13 +105,14 @@ type namedSink struct {
 }
 
 // Report implements lan.Sink.
-func (n namedSink) Report(r *control.Receiver, stream *describe.Stream) {
-	n.Player.Report(r, stream)
+func (n namedSink) Report(r *control.Receiver, stream *describe.Stream) timebase.Local {
+	presented := n.Player.Report(r, stream)
 	p := n.Status()
 	n.speaker.mu.Lock()
 	defer n.speaker.mu.Unlock()
 	r.Name = n.speaker.shown
 	n.speaker.sinceAligned(p)
+	return presented
 }
 
 // text is this speaker's TXT record.

@@ -124,11 +124,12 @@ func (s *houseSink) SetClock(e offset.Estimate) {
 }
 
 // Report implements merge.Sink.
-func (s *houseSink) Report(r *control.Receiver, stream *describe.Stream) {
-	s.namedSink.Report(r, stream)
+func (s *houseSink) Report(r *control.Receiver, stream *describe.Stream) timebase.Local {
+	presented := s.namedSink.Report(r, stream)
 	if g := s.house.active.Load(); g != nil {
-		g.Report(*r)
+		g.Report(*r, presented)
 	}
+	return presented
 }
 
 // housePath is a path from outside: a gateway passes on what comes by it.

@@ -149,12 +149,12 @@ func (g *Gateway) Forward(p *ostp.Packet) {
 	g.send(b)
 }
 
-// Report files this host's own report beside those of the other speakers; its times
-// are the stream's.
-func (g *Gateway) Report(r control.Receiver) {
+// Report files this host's own report beside those of the other speakers; presented is
+// when what it presents was at the output, 0: nothing was.
+func (g *Gateway) Report(r control.Receiver, presented timebase.Local) {
 	g.own.Store(r.SSRC)
-	if r.PresentedAt != 0 {
-		r.PresentedAt = g.houseAt(r.PresentedAt)
+	if presented != 0 {
+		r.PresentedAt = g.house.Load().at(presented)
 	}
 	g.receivers.report(netip.AddrPortFrom(*g.origin.Load(), g.answers.Port()), r, time.Now())
 }
@@ -166,12 +166,6 @@ func (g *Gateway) Heard() bool {
 
 // wake is for somebody who is about to listen.
 func (g *Gateway) wake() { g.awake.Store(int64(g.clock.Now().Add(leaseTime))) }
-
-// houseAt returns the house's instant of a stream's time of late.
-func (g *Gateway) houseAt(stream timebase.House) timebase.House {
-	near := g.legAt(g.now()).HouseAt(stream)
-	return g.legAt(near).HouseAt(stream)
-}
 
 func (g *Gateway) legAt(h timebase.House) course.Leg {
 	g.mu.Lock()

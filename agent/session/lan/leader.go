@@ -14,7 +14,6 @@ import (
 
 	"github.com/tutti-audio/tutti/internal/udp"
 	"github.com/tutti-audio/tutti/ostp/control"
-	"github.com/tutti-audio/tutti/sync/course"
 	"github.com/tutti-audio/tutti/sync/offset"
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
@@ -105,22 +104,6 @@ func (r *Receiver) streamTime(e offset.Estimate, at timebase.Local) offset.Estim
 	r.legs.Lock()
 	defer r.legs.Unlock()
 	return e.Along(&r.course, at)
-}
-
-func (r *Receiver) legAt(h timebase.House) course.Leg {
-	r.legs.Lock()
-	defer r.legs.Unlock()
-	l, _ := r.course.At(h)
-	return l
-}
-
-// houseTime returns the house's instant of a stream's time of late.
-func (r *Receiver) houseTime(stream timebase.House) timebase.House {
-	if r.stream.Term == 0 {
-		return stream
-	}
-	near := r.legAt(r.Clock().HouseAt(r.config.Clock.Now())).HouseAt(stream)
-	return r.legAt(near).HouseAt(stream)
 }
 
 // untilBend returns how long it is until the stream's time bends, at most d.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tutti-audio/tutti/ostp/control"
+	"github.com/tutti-audio/tutti/ostp/describe"
 	"github.com/tutti-audio/tutti/sync/course"
 	"github.com/tutti-audio/tutti/sync/offset"
 	"github.com/tutti-audio/tutti/sync/timebase"
@@ -70,7 +71,25 @@ func TestTakeOver(t *testing.T) {
 	}
 }
 
-// The stream's time bends where the legs do, and a presentation is told in the house's.
+// astray is a player that takes its presentation for later than it was.
+type astray struct{ Sink }
+
+func (astray) Report(r *control.Receiver, _ *describe.Stream) timebase.Local {
+	r.PresentedAt, r.PresentedRTP = houseNow.Add(time.Hour), 480
+	return timebase.Local(100 * time.Millisecond)
+}
+
+// When something was presented is told by the house's clock, not by what the player
+// takes for it.
+func TestPresentedAt(t *testing.T) {
+	r := newHeard(t)
+	r.config.Sink = astray{}
+	if got := r.account(); got.PresentedAt != houseNow.Add(100*time.Millisecond) || got.PresentedRTP != 480 {
+		t.Errorf("%v after house time, frame %g", got.PresentedAt.Sub(houseNow), got.PresentedRTP)
+	}
+}
+
+// The stream's time bends where the legs do.
 func TestStreamTime(t *testing.T) {
 	r := newHeard(t)
 	for _, after := range []time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecond} {

@@ -32,8 +32,9 @@ type Sink interface {
 	Push(p *ostp.Packet, arrived timebase.Local)
 	SetClock(offset.Estimate)
 	Stop()
-	// Report fills in what the speaker presents and how it is.
-	Report(r *control.Receiver, s *describe.Stream)
+	// Report fills in what the speaker presents and how it is, but for the house's time of
+	// that, and returns the instant of it, or 0.
+	Report(r *control.Receiver, s *describe.Stream) (presented timebase.Local)
 }
 
 // ReceiverConfig is what a receiver is made of.

@@ -170,6 +170,18 @@ func (r *Receiver) watch() {
 // report sends one receiver report and returns for how many in a row too much has
 // been lost.
 func (r *Receiver) report(badly int) int {
+	report := r.account()
+	if b, err := control.AppendReport(nil, report); err == nil {
+		r.tell(b)
+	}
+	if report.FractionLost < lossy {
+		return 0
+	}
+	return badly + 1
+}
+
+// account takes stock since the last report.
+func (r *Receiver) account() control.Receiver {
 	e := r.Clock()
 	fraction, lost, jitter, expected := r.loss()
 	r.stats.fraction.Store(int64(fraction))
@@ -180,14 +192,8 @@ func (r *Receiver) report(badly int) int {
 		ReceivedAt: e.HouseAt(timebase.Local(r.stats.lastMedia.Load())), ReceivedRTP: uint32(r.stats.lastRTP.Load()),
 	}
 	report.Health.Unicast = r.subscribed.Load()
-	if r.config.Sink.Report(&report, &r.stream); report.PresentedAt != 0 {
-		report.PresentedAt = r.houseTime(report.PresentedAt)
+	if presented := r.config.Sink.Report(&report, &r.stream); presented != 0 && e.Samples > 0 {
+		report.PresentedAt = e.HouseAt(presented)
 	}
-	if b, err := control.AppendReport(nil, report); err == nil {
-		r.tell(b)
-	}
-	if fraction < lossy {
-		return 0
-	}
-	return badly + 1
+	return report
 }

@@ -34,7 +34,7 @@ type Sink interface {
 	Push(p *ostp.Packet, arrived timebase.Local)
 	SetClock(offset.Estimate)
 	Stop()
-	Report(r *control.Receiver, s *describe.Stream)
+	Report(r *control.Receiver, s *describe.Stream) (presented timebase.Local)
 	// Sync returns when a drain that was running has returned.
 	Sync()
 }
@@ -224,8 +224,10 @@ func (p *Path) Stop() {
 	m.sink.Sync()
 }
 
-// Report fills in what the player presents.
-func (p *Path) Report(r *control.Receiver, s *describe.Stream) { p.merge.sink.Report(r, s) }
+// Report fills in what the player presents, and returns when.
+func (p *Path) Report(r *control.Receiver, s *describe.Stream) (presented timebase.Local) {
+	return p.merge.sink.Report(r, s)
+}
 
 // Changes counts how often another path became the reference.
 func (m *Merge) Changes() int {

@@ -60,10 +60,10 @@ func (h *house) Start(f playout.Format, drain func()) error {
 func (h *house) Push(p *ostp.Packet, arrived timebase.Local) {
 	h.engine.Push(p.Sequence(), p.MediaTimestamp, p.Marker, p.Payload, arrived)
 }
-func (h *house) SetClock(e offset.Estimate)                 { h.engine.SetClock(e) }
-func (h *house) Stop()                                      { h.stopped++ }
-func (h *house) Report(*control.Receiver, *describe.Stream) {}
-func (h *house) Sync()                                      {}
+func (h *house) SetClock(e offset.Estimate)                                { h.engine.SetClock(e) }
+func (h *house) Stop()                                                     { h.stopped++ }
+func (h *house) Sync()                                                     {}
+func (h *house) Report(*control.Receiver, *describe.Stream) timebase.Local { return 0 }
 
 // way is a path as the network makes it.
 type way struct {

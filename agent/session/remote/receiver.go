@@ -33,7 +33,7 @@ type Path interface {
 	Young(timebase.Local) bool
 	Latest() (sequence uint32, ok bool)
 	Stop()
-	Report(r *control.Receiver, s *describe.Stream)
+	Report(r *control.Receiver, s *describe.Stream) (presented timebase.Local)
 }
 
 // Transport brings a stream's packets and takes requests for more.
@@ -80,6 +80,7 @@ type Receiver struct {
 	mu      sync.Mutex // of what follows; the reading goroutine holds it briefly
 	gaps    gaps
 	clock   arrival.Clock
+	goal    offset.Estimate // by which playout is to go: the clock, later by what packets wait
 	buffer  buffer
 	decoder fec.Decoder
 	media   ostp.Unwrapper

@@ -129,11 +129,11 @@ func (e *ear) Stop() {
 	e.stopped = true
 }
 
-func (e *ear) SetClock(offset.Estimate)                   {}
-func (e *ear) Leap(offset.Estimate)                       {}
-func (e *ear) Young(timebase.Local) bool                  { return false }
-func (e *ear) Latest() (uint32, bool)                     { return 0, false }
-func (e *ear) Report(*control.Receiver, *describe.Stream) {}
+func (e *ear) SetClock(offset.Estimate)                                  {}
+func (e *ear) Leap(offset.Estimate)                                      {}
+func (e *ear) Young(timebase.Local) bool                                 { return false }
+func (e *ear) Latest() (uint32, bool)                                    { return 0, false }
+func (e *ear) Report(*control.Receiver, *describe.Stream) timebase.Local { return 0 }
 
 // misses lists what was not heard of the packets from first to the last sent.
 func (e *ear) misses(first, end uint32) (all []uint32) {

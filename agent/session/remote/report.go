@@ -29,12 +29,15 @@ func (r *Receiver) report() {
 		if !ok {
 			continue
 		}
-		r.config.Path.Report(&report, &r.stream)
-		if q := report.Health.Queue; q > 0 {
-			r.mu.Lock()
-			r.buffer.device = q
-			r.mu.Unlock()
+		presented := r.config.Path.Report(&report, &r.stream)
+		r.mu.Lock()
+		if presented != 0 {
+			report.PresentedAt = r.goal.HouseAt(presented)
 		}
+		if q := report.Health.Queue; q > 0 {
+			r.buffer.device = q
+		}
+		r.mu.Unlock()
 		if b, err := control.AppendReport(nil, report); err == nil {
 			_ = r.way.Write(b)
 		}

@@ -17,11 +17,11 @@ func (r *Receiver) tellTime(at timebase.Local) {
 	}
 	r.told = at
 	wait, leap := r.buffer.length(&r.clock, r.least(), r.buffer.mend(r.gaps.packet, r.way.RoundTrip(), at), r.config.Path.Young(at), at)
-	goal := r.clock.Estimate(at).Moved(r.stream.Latency - wait)
+	r.goal = r.clock.Estimate(at).Moved(r.stream.Latency - wait)
 	if leap {
-		r.config.Path.Leap(goal)
+		r.config.Path.Leap(r.goal)
 	} else {
-		r.config.Path.SetClock(goal)
+		r.config.Path.SetClock(r.goal)
 	}
 	if r.started {
 		return
