@@ -19,6 +19,29 @@ func InterfaceTo(addr netip.Addr) (*net.Interface, netip.Addr, error) {
 	return ifi, local, err
 }
 
+// Way is from which of this host's addresses another is spoken to.
+type Way struct{ Local, To netip.Addr }
+
+// WayOf returns the way that a connection takes.
+func WayOf(c net.Conn) Way { return Way{addrOf(c.LocalAddr()), addrOf(c.RemoteAddr())} }
+
+func addrOf(a net.Addr) netip.Addr {
+	p, _ := netip.ParseAddrPort(a.String())
+	return p.Addr().Unmap().WithZone("")
+}
+
+// Changed reports whether the way would now lead through another interface, or from
+// another address because this host has the former no more. While there is none at all,
+// the network is down, and may come back as it was.
+func (w Way) Changed() bool {
+	ifi, local, err := InterfaceTo(w.To)
+	if err != nil || local.WithZone("") == w.Local {
+		return false
+	}
+	before, err := holding(w.Local)
+	return err != nil || before.Index != ifi.Index
+}
+
 // holding returns the interface that has the address.
 func holding(addr netip.Addr) (*net.Interface, error) {
 	all, err := net.Interfaces()

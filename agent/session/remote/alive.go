@@ -10,18 +10,28 @@ import (
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
 
-// stay keeps the membership and the way through NATs alive. A sender, who hears no
+// stay keeps the membership and the way through NATs alive, until this host's own way to
+// the relay is another: nothing would come by the old one. A sender, who hears no
 // media, joins again each time: a relay that answers its PINGs may do nothing else.
 func (m *Member) stay() {
-	tick := time.NewTicker(aliveEvery)
+	tick := time.NewTicker(aliveEvery / looks)
 	defer tick.Stop()
 	m.heard.Store(int64(m.config.Clock.Now()))
-	for {
-		m.ping()
+	for n := 0; ; n++ {
+		if n%looks == 0 {
+			m.ping()
+		}
 		select {
 		case <-m.ctx.Done():
 			return
 		case <-tick.C:
+		}
+		if m.link.Changed() {
+			m.cancel(ErrRoamed)
+			return
+		}
+		if n%looks != looks-1 {
+			continue
 		}
 		if m.config.Clock.Now().Sub(timebase.Local(m.heard.Load())) > silentFor {
 			m.cancel(ErrSilent)

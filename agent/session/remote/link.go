@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http/httptrace"
 	"net/netip"
 	"strings"
 	"sync"
@@ -19,15 +20,18 @@ import (
 )
 
 // link carries datagrams, lines and packets, to and from a relay. Reads belong to one
-// goroutine, writes may come from any; close ends both.
+// goroutine, writes may come from any; close ends both. Changed says that this host would
+// reach the relay another way now, and the link is of no use.
 type link interface {
 	read(buf []byte) (n int, at timebase.Local, err error)
 	write(b []byte) error
 	close()
+	Changed() bool
 }
 
 // udpLink is plain UDP.
 type udpLink struct {
+	udp.Way
 	conn  *udp.Conn
 	relay netip.AddrPort
 }
@@ -47,7 +51,7 @@ func dialUDP(ctx context.Context, e Endpoint, clock *hostclock.Clock) (link, err
 		}
 		conn, openErr := udp.Listen(netip.AddrPortFrom(local, 0), udp.Options{}, clock)
 		if openErr == nil {
-			return &udpLink{conn: conn, relay: netip.AddrPortFrom(a, e.UDP)}, nil
+			return &udpLink{Way: udp.Way{Local: local, To: a}, conn: conn, relay: netip.AddrPortFrom(a, e.UDP)}, nil
 		}
 		err = openErr
 	}
@@ -77,6 +81,7 @@ func (l *udpLink) close() { l.conn.Close() }
 // messages, packets binary ones. What is to be written waits in a queue, because a
 // connection may stand still and the thread that paces may not.
 type webLink struct {
+	udp.Way
 	conn  *websocket.Conn
 	clock *hostclock.Clock
 	queue chan []byte
@@ -95,6 +100,8 @@ var errBehind = errors.New("the connection does not take what is written to it")
 func dialWeb(ctx context.Context, e Endpoint, clock *hostclock.Clock) (link, error) {
 	dialing, done := context.WithTimeout(ctx, joinFor)
 	defer done()
+	var way udp.Way
+	dialing = httptrace.WithClientTrace(dialing, &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) { way = udp.WayOf(got.Conn) }})
 	address := "ws" + strings.TrimPrefix(e.URL("/ws/audio?lines=1"), "http")
 	conn, response, err := websocket.Dial(dialing, address, &websocket.DialOptions{CompressionMode: websocket.CompressionDisabled, HTTPClient: e.client()})
 	if err != nil {
@@ -104,7 +111,7 @@ func dialWeb(ctx context.Context, e Endpoint, clock *hostclock.Clock) (link, err
 		_ = response.Body.Close()
 	}
 	conn.SetReadLimit(ostp.MaxPacket)
-	l := &webLink{conn: conn, clock: clock, queue: make(chan []byte, webRoom)}
+	l := &webLink{Way: way, conn: conn, clock: clock, queue: make(chan []byte, webRoom)}
 	l.ctx, l.end = context.WithCancel(context.WithoutCancel(ctx))
 	l.wait.Go(l.send)
 	return l, nil

@@ -38,6 +38,7 @@ var (
 	ErrSilent  = errors.New("the relay has fallen silent")
 	ErrDeaf    = errors.New("the relay answers PINGs but no JOIN: it does not work as a relay now; its operator must restart it")
 	ErrMoved   = errors.New("the relay asks its members to go elsewhere")
+	ErrRoamed  = errors.New("this host's way to the relay has changed")
 	ErrRefused = errors.New("the relay refuses")
 	ErrChanged = errors.New("the source has begun another stream")
 )

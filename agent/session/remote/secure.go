@@ -9,11 +9,13 @@ import (
 
 	"github.com/tutti-audio/tutti/internal/dtlssrtp"
 	"github.com/tutti-audio/tutti/internal/hostclock"
+	"github.com/tutti-audio/tutti/internal/udp"
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
 
 // secureLink is UDP under DTLS-SRTP: lines are data of DTLS, packets are SRTP.
 type secureLink struct {
+	udp.Way
 	conn  *dtlssrtp.Conn
 	clock *hostclock.Clock
 	in    chan datagram
@@ -40,7 +42,7 @@ func dialSecure(ctx context.Context, e Endpoint, clock *hostclock.Clock) (link, 
 	if err != nil {
 		return nil, fmt.Errorf("relay %s: %w", e, err)
 	}
-	l := &secureLink{conn: conn, clock: clock, in: make(chan datagram, secureRoom), over: make(chan struct{})}
+	l := &secureLink{Way: udp.WayOf(under), conn: conn, clock: clock, in: make(chan datagram, secureRoom), over: make(chan struct{})}
 	l.wait.Go(l.packets)
 	l.wait.Go(l.lines)
 	return l, nil
