@@ -90,7 +90,7 @@ func TestRelayAway(t *testing.T) {
 	a.mode("relay")
 	heard := a.heard()
 	a.must(a.hearing.router.host.Router(a.hearing.outer, netlab.Symmetric)) // it forgets its mappings
-	a.goesOn(heard)
+	a.goesOn(heard, 200)
 	a.mode("relay")
 	a.must(a.hearing.router.host.Router(a.hearing.outer, netlab.UDPBlocked))
 	a.mode("websocket")
@@ -99,13 +99,13 @@ func TestRelayAway(t *testing.T) {
 	before := a.heard()
 	a.world.relay.stop() // it asks its members to go elsewhere first
 	a.must(a.world.startRelay(a.Context(), ""))
-	a.goesOn(before)
+	a.goesOn(before, 200)
 	a.mode("relay")
 	before = a.heard()
 	a.must(a.world.relay.signal(syscall.SIGKILL))
 	a.world.relay.stop()
 	a.must(a.world.startRelay(a.Context(), ""))
-	a.goesOn(before)
+	a.goesOn(before, 200)
 	a.mode("relay")
 }
 
@@ -125,10 +125,10 @@ func (a *away) heard() uint64 {
 	return s.Packets.Received
 }
 
-// goesOn waits until a few more packets have come.
-func (a *away) goesOn(before uint64) {
+// goesOn waits until so many more packets have come.
+func (a *away) goesOn(before, more uint64) {
 	a.Helper()
-	for end := time.Now().Add(patience); a.heard() < before+200; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(patience); a.heard() < before+more; time.Sleep(25 * time.Millisecond) {
 		if time.Now().After(end) {
 			a.Fatalf("only %d packets came since", a.heard()-before)
 		}
@@ -146,7 +146,7 @@ func TestPeerAway(t *testing.T) {
 	t.Logf("%+v", *s.Path)
 	time.Sleep(3 * time.Second) // the overlap of ways
 	sent, heard := a.relayed(), a.heard()
-	a.goesOn(heard)
+	a.goesOn(heard, 200)
 	if more := a.relayed() - sent; more != 0 {
 		t.Errorf("the relay sent %g packets more while the speaker heard the source itself", more)
 	}

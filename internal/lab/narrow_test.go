@@ -79,13 +79,13 @@ func TestNarrow(t *testing.T) {
 			a.swallows(a.room.machine, a.world.relay, netip.MustParseAddr(c.server))
 			a.play(longest()...)
 			a.mode("p2p")
-			a.goesOn(a.heard())
+			a.goesOn(a.heard(), 200)
 			a.filter(a.hearing, fmt.Sprintf("%s saddr != %s %[1]s daddr != %[2]s drop", c.family, c.server))
 			a.mode("relay")
-			a.goesOn(a.heard())
+			a.goesOn(a.heard(), 200)
 			a.filter(a.hearing, "meta l4proto udp drop")
 			a.mode("websocket")
-			a.goesOn(a.heard())
+			a.goesOn(a.heard(), 200)
 		})
 	}
 }
@@ -114,8 +114,8 @@ func TestNarrowEncrypted(t *testing.T) {
 	}
 	a.play(longest()...)
 	a.mode("relay")
-	a.goesOn(a.heard())
+	a.goesOn(a.heard(), 200)
 	a.filter(a.hearing, "meta l4proto udp drop")
 	a.mode("websocket")
-	a.goesOn(a.heard())
+	a.goesOn(a.heard(), 200)
 }

@@ -34,9 +34,9 @@ func TestRelaySilent(t *testing.T) {
 	})
 	a.says(a.source, "the relay does not have the stream", "answers PINGs but no JOIN")
 	a.says(a.source, "the relay gets the stream by WebSocket")
-	a.goesOn(a.heard())
+	a.goesOn(a.heard(), 200)
 	a.mode("relay")
 	a.must(relay.Filter(netlab.Filter{}))
 	a.says(a.source, "the relay gets the stream by UDP")
-	a.goesOn(a.heard())
+	a.goesOn(a.heard(), 200)
 }

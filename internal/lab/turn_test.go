@@ -35,7 +35,7 @@ func TestTURNRefuses(t *testing.T) {
 	} else {
 		t.Logf("the TURN server had %d packets in %v", asked, watched)
 	}
-	a.goesOn(heard)
+	a.goesOn(heard, 200)
 }
 
 // Homes between which there is no straight way hear each other by a coturn that the
@@ -48,7 +48,7 @@ func TestCoturn(t *testing.T) {
 	a.listen(a.room, "--turn")
 	a.mode("p2p")
 	heard := a.heard()
-	a.goesOn(heard)
+	a.goesOn(heard, 200)
 	a.mode("p2p")
 }
 

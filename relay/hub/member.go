@@ -58,7 +58,6 @@ type member struct {
 	device  [sha256.Size]byte
 	named   bool // it has a device id
 	options line.Options
-	fec     atomic.Bool            // what options say
 	role    line.Role              // set by setRole
 	sends   atomic.Bool            // what role says
 	twin    atomic.Pointer[member] // same device, by another way
@@ -120,7 +119,6 @@ func newAudience(members []*member) *audience {
 }
 
 func (a *audience) add(m *member) {
-	m.fec.Store(m.options.FEC)
 	switch {
 	case m.deaf || m.options.Quiet:
 	case m.sealed != nil:

@@ -40,7 +40,7 @@ func (w *worker) report(m *member, b []byte, now int64) {
 		a := c.audience.Load()
 		w.fan.SendAll(b, a.plain, m.name, source.name)
 		w.forwardSealed(a.sealed, b, m.name, source.name)
-		w.forwardOthers(a, m, b, false)
+		w.forwardOthers(a, m, b)
 	case c.reports.allow(now, reportsEvery, reportsBurst):
 		w.counts.Reports.Add(1)
 		w.pass(source, b)

@@ -190,16 +190,18 @@ func (w *worker) forward(m *member, b []byte, now int64) {
 		nor = twin.name
 	}
 	sent := w.fan.SendAll(b, names, but, nor) + w.forwardSealed(sealed, b, but, nor)
-	sent += w.forwardOthers(a, m, b, isFEC)
+	if !isFEC {
+		sent += w.forwardOthers(a, m, b)
+	}
 	w.counts.PacketsOut.Add(uint64(sent))
 	w.counts.BytesOut.Add(uint64(sent) * uint64(len(b)))
 }
 
-// forwardOthers sends to those who are not proven or not reached by plain UDP. FEC
-// is for neither but who asked for it.
-func (w *worker) forwardOthers(a *audience, from *member, b []byte, isFEC bool) (sent int) {
+// forwardOthers sends to those who are not proven or not reached by UDP. Neither gets
+// FEC: the former would be sent more than came, and to the latter nothing gets lost.
+func (w *worker) forwardOthers(a *audience, from *member, b []byte) (sent int) {
 	for _, m := range a.metered {
-		if !m.same(from) && !isFEC && m.spend(len(b)) && w.port.Send(b, m.name) == nil {
+		if !m.same(from) && m.spend(len(b)) && w.port.Send(b, m.name) == nil {
 			sent++
 		}
 	}
@@ -208,7 +210,7 @@ func (w *worker) forwardOthers(a *audience, from *member, b []byte, isFEC bool) 
 	}
 	shared := &Shared{Packet: append([]byte(nil), b...)}
 	for _, m := range a.sinks {
-		if !m.same(from) && (!isFEC || m.fec.Load()) {
+		if !m.same(from) {
 			m.sink.Media(shared)
 			sent++
 		}
