@@ -68,7 +68,7 @@ func (h *household) inTime(source *machine, rooms int) {
 			}
 		}
 		if good == rooms {
-			h.T.Logf("all in time after %v", time.Since(began).Round(time.Millisecond))
+			h.Logf("all in time after %v", time.Since(began).Round(time.Millisecond))
 			return
 		}
 	}

@@ -9,14 +9,21 @@ import (
 // InterfaceTo returns the interface by which addr is reached, and this host's
 // address on it.
 func InterfaceTo(addr netip.Addr) (*net.Interface, netip.Addr, error) {
-	c, err := net.Dial("udp", netip.AddrPortFrom(addr, 9).String()) // sends nothing
+	local, err := localTo(addr)
 	if err != nil {
-		return nil, netip.Addr{}, fmt.Errorf("no way to %v: %w", addr, err)
+		return nil, netip.Addr{}, err
 	}
-	defer c.Close()
-	local := c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
 	ifi, err := holding(local.WithZone(""))
 	return ifi, local, err
+}
+
+func localTo(addr netip.Addr) (netip.Addr, error) {
+	c, err := net.Dial("udp", netip.AddrPortFrom(addr, 9).String()) // sends nothing
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("no way to %v: %w", addr, err)
+	}
+	defer c.Close()
+	return c.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap(), nil
 }
 
 // Way is from which of this host's addresses another is spoken to.
@@ -30,16 +37,16 @@ func addrOf(a net.Addr) netip.Addr {
 	return p.Addr().Unmap().WithZone("")
 }
 
-// Changed reports whether the way would now lead through another interface, or from
-// another address because this host has the former no more. While there is none at all,
-// the network is down, and may come back as it was.
-func (w Way) Changed() bool {
-	ifi, local, err := InterfaceTo(w.To)
+// Look reports whether the way would lead from another of this host's addresses now, and
+// whether the former is gone: no interface that is up has it. While there is no way at
+// all, the network is down, and may come back as it was.
+func (w Way) Look() (other, gone bool) {
+	local, err := localTo(w.To)
 	if err != nil || local.WithZone("") == w.Local {
-		return false
+		return false, false
 	}
 	before, err := holding(w.Local)
-	return err != nil || before.Index != ifi.Index
+	return true, err != nil || before.Flags&net.FlagRunning == 0
 }
 
 // holding returns the interface that has the address.

@@ -11,7 +11,7 @@ import (
 )
 
 // stay keeps the membership and the way through NATs alive, until this host's own way to
-// the relay is another: nothing would come by the old one. A sender, who hears no
+// the relay is another and nothing comes by the old one. A sender, who hears no
 // media, joins again each time: a relay that answers its PINGs may do nothing else.
 func (m *Member) stay() {
 	tick := time.NewTicker(aliveEvery / looks)
@@ -26,14 +26,15 @@ func (m *Member) stay() {
 			return
 		case <-tick.C:
 		}
-		if m.link.Changed() {
+		quiet := m.config.Clock.Now().Sub(timebase.Local(m.heard.Load()))
+		if other, gone := m.link.Look(); gone || other && quiet > quietFor {
 			m.cancel(ErrRoamed)
 			return
 		}
 		if n%looks != looks-1 {
 			continue
 		}
-		if m.config.Clock.Now().Sub(timebase.Local(m.heard.Load())) > silentFor {
+		if quiet > silentFor {
 			m.cancel(ErrSilent)
 			return
 		}

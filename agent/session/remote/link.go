@@ -20,13 +20,13 @@ import (
 )
 
 // link carries datagrams, lines and packets, to and from a relay. Reads belong to one
-// goroutine, writes may come from any; close ends both. Changed says that this host would
-// reach the relay another way now, and the link is of no use.
+// goroutine, writes may come from any; close ends both. Look says whether this host would
+// reach the relay from another address now, and whether the one that it has used is gone.
 type link interface {
 	read(buf []byte) (n int, at timebase.Local, err error)
 	write(b []byte) error
 	close()
-	Changed() bool
+	Look() (other, gone bool)
 }
 
 // udpLink is plain UDP.

@@ -23,9 +23,10 @@ const (
 	joinEvery  = 250 * time.Millisecond // until it is answered
 	joinFor    = 5 * time.Second
 	aliveEvery = 2 * time.Second
-	looks      = 4               // in that, at this host's way to the relay
-	silentFor  = 8 * time.Second // without any answer: the relay is gone
-	deafAfter  = 6               // JOINs of a sender without an answer: the relay does not work
+	looks      = 4                             // in that, at this host's way to the relay
+	quietFor   = aliveEvery + aliveEvery/looks // without an answer: a way that this host would not take now is of no use
+	silentFor  = 8 * time.Second               // without any answer: the relay is gone
+	deafAfter  = 6                             // JOINs of a sender without an answer: the relay does not work
 	maxPacket  = ostp.MaxPacket + 1
 )
 
