@@ -103,7 +103,7 @@ test: ## unit, simulation and end-to-end tests
 	$(GO) vet ./...
 	$(GO) test -timeout 9m $(PURE)
 	$(GO) test -race -timeout 9m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(PURE) ./internal/lab)")
-	$(GO) test -race -timeout 9m ./internal/lab # real programs in real time: nothing beside them
+	$(GO) test -race -timeout 20m ./internal/lab # real programs in real time: nothing beside them
 
 test-acme: ## a certificate from pebble, an ACME authority for tests; fetches and builds it
 	GOBIN=$(CURDIR)/build $(GO) install github.com/letsencrypt/pebble/v2/cmd/pebble@v2.10.1
