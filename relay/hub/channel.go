@@ -75,12 +75,14 @@ func (c *channel) add(m *member) {
 }
 
 // pair finds the same device's other membership: that of its last start, or another
-// way by which it comes. Being one device, they share role and floor.
+// way by which it comes. Being one device, they share role and floor, and the others are
+// told of the newest.
 func (c *channel) pair(m *member) {
 	for _, other := range c.members {
 		if other.named && other.device == m.device {
 			m.twin.Store(other)
 			other.twin.Store(m)
+			other.elder = true
 			if other.role.Sends() {
 				m.setRole(other.role)
 			}
@@ -97,9 +99,12 @@ func (c *channel) has(m *member) bool { return m != nil && slices.Contains(c.mem
 // remove takes m out.
 func (c *channel) remove(m *member) {
 	c.members = slices.DeleteFunc(slices.Clone(c.members), func(o *member) bool { return o == m })
+	for _, other := range c.members {
+		other.twin.CompareAndSwap(m, nil)
+	}
 	twin := m.twin.Load()
 	if twin != nil {
-		twin.twin.CompareAndSwap(m, nil)
+		twin.elder = false
 	}
 	if c.owner == m {
 		c.owner = twin

@@ -176,7 +176,7 @@ func (h *Hub) welcome(m *member) (l mail) {
 		if len(c.members) <= c.peers() && other.name != nil {
 			l.add(m, line.Peer{Addr: other.addr})
 		}
-		if other.role.Sends() {
+		if other.role.Sends() && !other.elder {
 			l.add(m, line.Member{ID: other.id, Role: other.role})
 		}
 	}
@@ -193,6 +193,9 @@ func (c *channel) introduce(m *member) (l mail) {
 	}
 	if m.role.Sends() {
 		l.all(c, m, line.Member{ID: m.id, Role: m.role})
+		if twin := m.twin.Load(); twin != nil {
+			l.all(c, m, line.Gone{ID: twin.id})
+		}
 	}
 	return l
 }
@@ -221,9 +224,13 @@ func (h *Hub) exit(m *member) (l mail) {
 		delete(h.channels, c.name)
 	}
 	c.settle(h.settings.Load().Channels[c.name])
-	if m.role.Sends() {
-		l.all(c, m, line.Gone{ID: m.id})
+	if !m.role.Sends() || m.elder {
+		return l
 	}
+	if twin := m.twin.Load(); twin != nil {
+		l.all(c, twin, line.Member{ID: twin.id, Role: twin.role})
+	}
+	l.all(c, m, line.Gone{ID: m.id})
 	return l
 }
 

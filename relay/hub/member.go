@@ -61,6 +61,7 @@ type member struct {
 	role    line.Role              // set by setRole
 	sends   atomic.Bool            // what role says
 	twin    atomic.Pointer[member] // same device, by another way
+	elder   bool                   // of the two the former: the others are told of the newest only
 	seen    atomic.Int64           // ns; last valid packet
 	gone    atomic.Bool            // it left, or expired
 
