@@ -36,7 +36,7 @@ func follow(r *room, original []float32, last control.Status) (p played, err err
 		switch {
 		case b.Frame >= len(recording.Samples)-4800: // the end
 			continue
-		case b.Frame < from+young && b.Other == 0: // it may step to a better way's time
+		case b.Frame < from+young && b.Other <= crossfaded: // it may step to a better way's time
 			continue
 		case p.starved < p.dry && b.Other < longestDry && ranDry(recording.Samples[max(0, b.Frame-b.Other-480):b.Frame+480]):
 			p.starved++ // no more of them than it owns up to
@@ -52,6 +52,10 @@ func follow(r *room, original []float32, last control.Status) (p played, err err
 
 // young is for how many frames a stream is, docs/MODES.md.
 const young = 5 * 48000
+
+// crossfaded is how many frames are two sounds at once where playout steps: 10 ms, which
+// two of the windows that a recording is followed by may share.
+const crossfaded = 960
 
 // longestDry is how many frames a card that ran dry stays silent at most; what is longer
 // has another reason.
