@@ -53,9 +53,9 @@ func follow(r *room, original []float32, last control.Status) (p played, err err
 // young is for how many frames a stream is, docs/MODES.md.
 const young = 5 * 48000
 
-// crossfaded is how many frames are two sounds at once where playout steps: 10 ms, which
-// two of the windows that a recording is followed by may share.
-const crossfaded = 960
+// crossfaded is how many frames at most are two sounds at once where playout steps: 10 ms,
+// and what the windows by which a recording is followed add at both ends.
+const crossfaded = 480 + 2*120
 
 // longestDry is how many frames a card that ran dry stays silent at most; what is longer
 // has another reason.
