@@ -176,6 +176,9 @@ func (s *Speaker) fillTiming(st *control.Status, p player.Status) {
 	if s.session == nil {
 		return
 	}
+	if r, ok := s.session.(*lan.Receiver); ok && t.Reported { // playout may be on its way to the network's time
+		t.OffsetUS += micros(r.Late(p.Presented.Local, p.Presented.House))
+	}
 	e := s.session.Clock()
 	now := s.clock.Now()
 	t.HostPPM, t.RoundTripUS, t.ClockSamples = e.Drift*1e6, micros(e.RoundTrip), e.Samples

@@ -106,6 +106,16 @@ func (r *Receiver) streamTime(e offset.Estimate, at timebase.Local) offset.Estim
 	return e.Along(&r.course, at)
 }
 
+// Late returns by how much later the stream's time is at l, as far as the receiver knows,
+// than what was taken for it.
+func (r *Receiver) Late(l timebase.Local, taken timebase.House) time.Duration {
+	e := r.Clock()
+	if e.Samples == 0 {
+		return 0
+	}
+	return r.streamTime(e, l).HouseAt(l).Sub(taken)
+}
+
 // untilBend returns how long it is until the stream's time bends, at most d.
 func (r *Receiver) untilBend(at timebase.Local, d time.Duration) time.Duration {
 	if r.stream.Term == 0 {

@@ -102,6 +102,9 @@ func TestStreamTime(t *testing.T) {
 		if off := e.HouseAt(at).Sub(want).Abs(); off > 2 {
 			t.Errorf("after %v off by %v", after, off)
 		}
+		if late := r.Late(at, want.Add(-time.Millisecond)); (late - time.Millisecond).Abs() > 2 {
+			t.Errorf("after %v taken for %v later", after, late)
+		}
 	}
 	if d := r.untilBend(timebase.Local(200*time.Millisecond), time.Second); d < 50*time.Millisecond || d > 52*time.Millisecond {
 		t.Errorf("it bends in %v, want 50 ms", d)
