@@ -120,8 +120,5 @@ func (r *Receiver) Stream() describe.Stream {
 func (r *Receiver) Clock() offset.Estimate {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.clock.Packets() == 0 {
-		return offset.Estimate{}
-	}
-	return r.clock.Estimate(r.last).Moved(r.stream.Latency - r.buffer.ahead())
+	return r.goal
 }
