@@ -3,11 +3,11 @@ package peer
 import (
 	"context"
 	"crypto/rand"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/tutti-audio/tutti/sync/arrival"
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
 
@@ -113,21 +113,17 @@ func (c *Conn) Write(b []byte) error { return c.call.conn.Write(b) }
 // RoundTrip is the shortest of the last round trips to the source.
 func (c *Conn) RoundTrip() time.Duration { return time.Duration(c.trip.Load()) }
 
-const (
-	tripEvery   = time.Second // as often as ICE asks
-	recentTrips = 5           // out of which the shortest counts: the others waited for a processor
-)
+const tripEvery = time.Second // as often as ICE asks
 
 // measure follows the round trip until the way ends. ICE's own loop answers what it is:
 // nobody who hears packets may wait for it.
 func (c *Conn) measure() {
 	tick := time.NewTicker(tripEvery)
 	defer tick.Stop()
-	var trips []time.Duration
+	var trips arrival.Trips
 	for {
 		if _, trip := c.call.way(); trip > 0 {
-			trips = append(trips[max(0, len(trips)-recentTrips+1):], trip)
-			c.trip.Store(int64(slices.Min(trips)))
+			c.trip.Store(int64(trips.Add(trip)))
 		}
 		select {
 		case <-c.ctx.Done():

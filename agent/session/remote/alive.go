@@ -3,7 +3,6 @@ package remote
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/tutti-audio/tutti/ostp/line"
@@ -77,13 +76,8 @@ func (m *Member) pong(text string, at timebase.Local) {
 	if text != m.pinged {
 		return
 	}
-	m.trips = append(m.trips[max(0, len(m.trips)-recentTrips+1):], at.Sub(m.asked))
-	m.trip.Store(int64(slices.Min(m.trips)))
+	m.trip.Store(int64(m.trips.Add(at.Sub(m.asked))))
 }
-
-// recentTrips is out of how many round trips the shortest counts: the others waited for
-// a processor, here or there.
-const recentTrips = 5
 
 // Answers reports whether the relay has answered of late.
 func (m *Member) Answers() bool {

@@ -16,6 +16,7 @@ import (
 	"github.com/tutti-audio/tutti/internal/hostclock"
 	"github.com/tutti-audio/tutti/ostp"
 	"github.com/tutti-audio/tutti/ostp/line"
+	"github.com/tutti-audio/tutti/sync/arrival"
 	"github.com/tutti-audio/tutti/sync/timebase"
 )
 
@@ -63,7 +64,7 @@ type Member struct {
 	pings   int
 	pinged  string         // the text of the last PING,
 	asked   timebase.Local // and when it left
-	trips   []time.Duration
+	trips   arrival.Trips
 
 	heard  atomic.Int64 // when the relay was last heard, local
 	trip   atomic.Int64 // the shortest of trips, ns
